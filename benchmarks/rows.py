@@ -1,0 +1,16 @@
+"""The rows of design section 5 that exist so far, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks import drain, fan_out, mutation, recording, sending
+from benchmarks.measuring import Measured, at_least, at_most
+
+ROWS: dict[str, Callable[[], Measured]] = {
+    "mutation": lambda: at_most("mutation", mutation.measure(), 1.03),
+    "record": lambda: at_most("record", recording.measure(), 4),
+    "drain": lambda: at_most("drain", drain.measure(), 2),
+    "fan_out": lambda: at_most("fan_out", fan_out.measure(), 3),
+    "send": lambda: at_least("send", sending.measure(), 0.8),
+}

@@ -1,0 +1,77 @@
+"""The event stream: what people did, what they are interested in, and what the shop's prices do.
+
+A shop tells this room facts (``record``); the drain (``claim``, ``people_in``, ``project``) turns them into activities
+and interests; the watch (``look``) finds prices that fell, and ``concerned_by`` the people they concern. This room
+starts no campaign and sends nothing; ``pipeline`` hands its batches on. Start in ``recording`` and ``projection``.
+"""
+
+from crm_plugin.activity.drops import (
+    DropRule,
+    Select,
+    Source,
+    concerned_by,
+    cooling_down,
+    mark_alerted,
+    still_interested,
+)
+from crm_plugin.activity.inbox import (
+    Batch,
+    broken,
+    claim,
+    claim_one,
+    drop_erased,
+    oldest,
+    people_in,
+    set_aside,
+    take_back,
+)
+from crm_plugin.activity.likes import KeptLike, like_own, likes_since, own_likes, unlike_own
+from crm_plugin.activity.ownership import absorb, forget
+from crm_plugin.activity.projection import INTERNAL_KINDS, project
+from crm_plugin.activity.reconcile import Purpose, Step, restart, step
+from crm_plugin.activity.recording import look_again, record, record_many
+from crm_plugin.activity.selectors import lag, last_times, tracked
+from crm_plugin.activity.watch import Look, forget_unwanted, look, look_now, watched
+
+__all__ = [
+    "INTERNAL_KINDS",
+    "Batch",
+    "DropRule",
+    "KeptLike",
+    "Look",
+    "Purpose",
+    "Select",
+    "Source",
+    "Step",
+    "absorb",
+    "broken",
+    "claim",
+    "claim_one",
+    "concerned_by",
+    "cooling_down",
+    "drop_erased",
+    "forget",
+    "forget_unwanted",
+    "lag",
+    "last_times",
+    "like_own",
+    "likes_since",
+    "look",
+    "look_again",
+    "look_now",
+    "mark_alerted",
+    "oldest",
+    "own_likes",
+    "people_in",
+    "project",
+    "record",
+    "record_many",
+    "restart",
+    "set_aside",
+    "step",
+    "still_interested",
+    "take_back",
+    "tracked",
+    "unlike_own",
+    "watched",
+]

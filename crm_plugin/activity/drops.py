@@ -1,0 +1,184 @@
+"""Who a price drop concerns: the rule of one person and one product, as one SQL question.
+
+The rule (features part 2b, "Proposed rule"): the baseline is the lowest effective price the person saw at their last
+interest; the drop is at least max(10 %, an amount); interest is a like, a cart, a checkout, or two views in 60 days,
+and no purchase since; 14 days of cool-down for a person and product unless the price is a new all-time low.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from django.db import connection
+
+from crm_plugin import clock
+
+
+class Source(StrEnum):
+    """A kind of interest."""
+
+    LIKED = "liked"
+    CARTED = "carted"
+    CHECKOUT = "checkout"
+    VIEWED = "viewed"
+
+
+@dataclass(frozen=True, slots=True)
+class DropRule:
+    """When a drop is worth a person's attention.
+
+    Attributes:
+        min_percent: of the baseline; a drop of exactly this much counts.
+        min_amount: by currency, in its major unit; the larger of both must be reached.
+    """
+
+    sources: frozenset[Source] = frozenset(Source)
+    min_percent: Decimal = Decimal(10)
+    min_amount: Mapping[str, Decimal] = field(default_factory=dict)
+    lookback_days: int = 60
+    min_views: int = 2
+    cooldown_days: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A SELECT of (contact_id, items) that another room puts into its own statement."""
+
+    sql: str
+    params: Mapping[str, Any]
+
+
+#: A like stands until it is taken back; the other kinds of interest fade.
+_IS_INTERESTED = """(
+    (%(liked)s AND i.liked_at IS NOT NULL)
+    OR (i.last_interest_at >= %(lookback)s AND (
+        (%(carted)s AND i.carted_at IS NOT NULL) OR (%(checkout)s AND i.checkout_at IS NOT NULL)
+        OR (%(viewed)s AND i.views_count >= %(min_views)s)))
+) AND (i.bought_at IS NULL OR i.bought_at < i.last_interest_at)"""
+
+#: What the product of an interest costs now, as far as the watch knows.
+_PRESENT_PRICE = """COALESCE((SELECT min(w.price) FROM crm_plugin_pricewatch w WHERE w.product_id = i.product_id
+    AND w.shop_channel = i.shop_channel AND (i.variant_id = '' OR w.variant_id = i.variant_id)), i.baseline_price)"""
+
+_CONCERNED = f"""
+SELECT h.contact_id, jsonb_agg(jsonb_build_object('product_id', h.product_id, 'variant_id', h.variant_id,
+    'shop_channel', h.shop_channel, 'currency', h.currency, 'baseline', h.baseline_price::text,
+    'limit', h.price_limit::text)) AS items
+FROM (
+    SELECT DISTINCT ON (i.contact_id, i.id) i.contact_id, i.product_id, i.variant_id, i.shop_channel, i.currency,
+        i.baseline_price, l.price_limit
+    FROM crm_plugin_pricedrop d
+    JOIN crm_plugin_interest i ON i.product_id = d.product_id AND i.shop_channel = d.shop_channel
+        AND i.currency = d.currency AND (i.variant_id = '' OR i.variant_id = d.variant_id)
+    CROSS JOIN LATERAL (SELECT round(i.baseline_price - GREATEST(i.baseline_price * %(percent)s / 100,
+        COALESCE((%(amounts)s::jsonb ->> i.currency)::numeric, 0)), 4) AS price_limit) l
+    WHERE d.wave_id = %(wave)s AND i.contact_id > %(after)s AND d.new_price <= l.price_limit AND {_IS_INTERESTED}
+        AND (i.alerted_at IS NULL OR i.alerted_at < %(cooled)s OR (d.is_new_low AND d.new_price < i.alerted_price))
+) h
+GROUP BY h.contact_id ORDER BY h.contact_id LIMIT %(limit)s
+"""  # noqa: S608
+
+
+def concerned_by(rule: DropRule, *, wave: int, after_contact: int, limit: int) -> Select:
+    """Return the question: the next ``limit`` people, by contact id, whom the wave's drops concern, and the products.
+
+    Each item has the form of ``messaging.Item``; its ``limit`` is the highest price at which the drop holds for them.
+    """
+    now = clock.now()
+    return Select(
+        _CONCERNED,
+        {
+            **_interest_params(rule),
+            "wave": wave,
+            "after": after_contact,
+            "limit": limit,
+            "percent": rule.min_percent,
+            "amounts": json.dumps({currency: str(amount) for currency, amount in rule.min_amount.items()}),
+            "cooled": now - timedelta(days=rule.cooldown_days),
+        },
+    )
+
+
+def still_interested(pairs: Sequence[tuple[int, str, str]], *, rule: DropRule) -> set[tuple[int, str, str]]:
+    """Return those of the (contact id, product id, shop channel) whose interest still stands, in one query."""
+    if not pairs:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT i.contact_id, i.product_id, i.shop_channel FROM crm_plugin_interest i
+            JOIN unnest(%(contacts)s::bigint[], %(products)s::text[], %(channels)s::text[])
+                AS t(contact_id, product_id, shop_channel) USING (contact_id, product_id, shop_channel)
+            WHERE {_IS_INTERESTED}
+            """,  # noqa: S608
+            {**_interest_params(rule), **_columns(pairs)},
+        )
+        return set(cursor.fetchall())
+
+
+def cooling_down(pairs: Sequence[tuple[int, str, str]], *, rule: DropRule) -> set[tuple[int, str, str]]:
+    """Return those of the (contact id, product id, shop channel) that had an alert lately, at a price as low as now."""
+    if not pairs:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT i.contact_id, i.product_id, i.shop_channel FROM crm_plugin_interest i
+            JOIN unnest(%(contacts)s::bigint[], %(products)s::text[], %(channels)s::text[])
+                AS t(contact_id, product_id, shop_channel) USING (contact_id, product_id, shop_channel)
+            WHERE i.alerted_at >= %(cooled)s AND i.alerted_price <= {_PRESENT_PRICE}
+            """,  # noqa: S608
+            {"cooled": clock.now() - timedelta(days=rule.cooldown_days), **_columns(pairs)},
+        )
+        return set(cursor.fetchall())
+
+
+def mark_alerted(alerts: Sequence[tuple[int, str, str, Decimal | None]]) -> None:
+    """Start the cool-down of these (contact id, product id, shop channel, price that the person was told).
+
+    A price that nobody knows any more (None) is that of this moment. Rows are locked in the order in which the drain
+    takes them.
+    """
+    if not alerts:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH alerted AS (
+                SELECT id, told_price FROM crm_plugin_interest
+                JOIN unnest(%(contacts)s::bigint[], %(products)s::text[], %(channels)s::text[], %(prices)s::numeric[])
+                    AS t(contact_id, product_id, shop_channel, told_price) USING (contact_id, product_id, shop_channel)
+                ORDER BY contact_id, product_id, shop_channel FOR NO KEY UPDATE OF crm_plugin_interest
+            )
+            UPDATE crm_plugin_interest i
+            SET alerted_at = %(now)s, alerted_price = COALESCE(told_price, {_PRESENT_PRICE})
+            FROM alerted WHERE i.id = alerted.id
+            """,  # noqa: S608
+            {
+                "now": clock.now(),
+                **_columns([alert[:3] for alert in alerts]),
+                "prices": [price for *_, price in alerts],
+            },
+        )
+
+
+def _interest_params(rule: DropRule) -> dict[str, Any]:
+    return {
+        **{source.value: source in rule.sources for source in Source},
+        "lookback": clock.now() - timedelta(days=rule.lookback_days),
+        "min_views": rule.min_views,
+    }
+
+
+def _columns(pairs: Sequence[tuple[int, str, str]]) -> dict[str, list[Any]]:
+    return {
+        "contacts": [contact_id for contact_id, _product, _channel in pairs],
+        "products": [product_id for _contact, product_id, _channel in pairs],
+        "channels": [shop_channel for _contact, _product, shop_channel in pairs],
+    }

@@ -1,0 +1,234 @@
+"""Tables of the activity room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+
+class Inbox(models.Model):
+    """A fact on its way in: written by one INSERT in the shop's request, projected and deleted by the drain.
+
+    ``error`` is filled when the row broke the drain by itself; such a row is set aside, counted, and kept for a
+    person to look at.
+    """
+
+    kind = models.CharField(max_length=32)
+    source_key = models.CharField(max_length=200)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    customer_id = models.CharField(max_length=64, blank=True, default="")
+    email = models.CharField(max_length=254, blank=True, default="")
+    visitor_id = models.CharField(max_length=64, blank=True, default="")
+    contact_id = models.BigIntegerField(null=True, blank=True)
+    product_id = models.CharField(max_length=64, blank=True, default="")
+    variant_id = models.CharField(max_length=64, blank=True, default="")
+    shop_channel = models.CharField(max_length=64, blank=True, default="")
+    order_ref = models.CharField(max_length=64, blank=True, default="")
+    cart_ref = models.CharField(max_length=64, blank=True, default="")
+    quantity = models.IntegerField(null=True, blank=True)
+    amount = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True, default="")
+    data: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes = (models.Index(fields=("id",), condition=Q(error=""), name="crm_inbox_open"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source_key}"
+
+
+class Activity(models.Model):
+    """A fact with a time, about a contact: the append-only stream that everything else is derived from.
+
+    ``amount`` is an order's total, or for a product the price of one unit that the person saw.
+    """
+
+    contact = models.ForeignKey("crm_plugin.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=32)
+    source_key = models.CharField(max_length=200)
+    occurred_at = models.DateTimeField()
+    product_id = models.CharField(max_length=64, blank=True, default="")
+    variant_id = models.CharField(max_length=64, blank=True, default="")
+    shop_channel = models.CharField(max_length=64, blank=True, default="")
+    order_ref = models.CharField(max_length=64, blank=True, default="")
+    cart_ref = models.CharField(max_length=64, blank=True, default="")
+    quantity = models.IntegerField(null=True, blank=True)
+    amount = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True, default="")
+    data: models.JSONField[Any, Any] = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("source_key",), name="crm_activity_once"),)
+        indexes = (
+            models.Index(fields=("contact", "kind", "occurred_at"), name="crm_activity_of_contact"),
+            models.Index(fields=("order_ref",), condition=~Q(order_ref=""), name="crm_activity_order"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source_key}"
+
+
+class Interest(models.Model):
+    """What a contact feels for a product in one channel, as far as the shop can see.
+
+    Attributes:
+        variant_id: the variant of the last interest event; empty for the product as a whole.
+        liked_at, carted_at: set while the product is on the list, in the cart; NULL again when taken off.
+        like_changed_at: the newest like or unlike, so that facts drained out of order end in the same state.
+        baseline_price: the lowest effective price the person saw at the last interest event.
+        alerted_at, alerted_price: the last price-drop alert that went out, for the cool-down.
+    """
+
+    contact = models.ForeignKey("crm_plugin.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
+    product_id = models.CharField(max_length=64)
+    shop_channel = models.CharField(max_length=64)
+    variant_id = models.CharField(max_length=64, blank=True, default="")
+    liked_at = models.DateTimeField(null=True, blank=True)
+    like_changed_at = models.DateTimeField(null=True, blank=True)
+    views_count = models.PositiveIntegerField(default=0)
+    last_viewed_at = models.DateTimeField(null=True, blank=True)
+    carted_at = models.DateTimeField(null=True, blank=True)
+    cart_ref = models.CharField(max_length=64, blank=True, default="")
+    checkout_at = models.DateTimeField(null=True, blank=True)
+    bought_at = models.DateTimeField(null=True, blank=True)
+    bought_count = models.PositiveIntegerField(default=0)
+    last_interest_at = models.DateTimeField(null=True, blank=True)
+    baseline_price = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True, default="")
+    alerted_at = models.DateTimeField(null=True, blank=True)
+    alerted_price = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("contact", "product_id", "shop_channel"), name="crm_interest_unique"),
+        )
+        indexes = (
+            models.Index(fields=("product_id", "shop_channel", "contact"), name="crm_interest_in_product"),
+            models.Index(fields=("cart_ref",), condition=~Q(cart_ref=""), name="crm_interest_cart"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"contact {self.contact_id} in product {self.product_id}"
+
+
+class PriceWatch(models.Model):
+    """Our own snapshot of one variant's price in one channel; only variants that somebody cares for have one.
+
+    Saleor keeps no price history and its price event cannot be trusted, Oscar's bulk updates fire nothing: so the
+    price is read again on a schedule and compared with this row.
+
+    Attributes:
+        previous_price: the price before ``changed_at``, for facts that waited in the inbox.
+        lowest_price: the lowest price ever read; a new low lifts the cool-down.
+        due_at: when to look next; a hook that says "changed" moves it to the present.
+    """
+
+    product_id = models.CharField(max_length=64)
+    variant_id = models.CharField(max_length=64)
+    shop_channel = models.CharField(max_length=64)
+    currency = models.CharField(max_length=3)
+    price = models.DecimalField(max_digits=20, decimal_places=4)
+    regular_price = models.DecimalField(max_digits=20, decimal_places=4)
+    previous_price = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    lowest_price = models.DecimalField(max_digits=20, decimal_places=4)
+    is_purchasable = models.BooleanField()
+    available = models.IntegerField(null=True, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("variant_id", "shop_channel"), name="crm_watch_unique"),)
+        indexes = (
+            models.Index(fields=("due_at",), name="crm_watch_due"),
+            models.Index(fields=("product_id", "shop_channel"), name="crm_watch_product"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"variant {self.variant_id} in {self.shop_channel}"
+
+
+class PriceWave(models.Model):
+    """One look at the shop's prices that found some of them lower."""
+
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"wave {self.pk}"
+
+
+class PriceDrop(models.Model):
+    """One variant became cheaper in one channel.
+
+    ``is_new_low``: cheaper than every price read before, which lifts the cool-down.
+    """
+
+    wave = models.ForeignKey(PriceWave, on_delete=models.CASCADE, related_name="drops", db_index=False)
+    product_id = models.CharField(max_length=64)
+    variant_id = models.CharField(max_length=64)
+    shop_channel = models.CharField(max_length=64)
+    currency = models.CharField(max_length=3)
+    old_price = models.DecimalField(max_digits=20, decimal_places=4)
+    new_price = models.DecimalField(max_digits=20, decimal_places=4)
+    is_new_low = models.BooleanField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(new_price__lt=F("old_price")), name="crm_drop_is_a_drop"),
+            models.UniqueConstraint(fields=("wave", "variant_id", "shop_channel"), name="crm_drop_unique"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"variant {self.variant_id}: {self.old_price} to {self.new_price} {self.currency}"
+
+
+class OwnLike(models.Model):
+    """A like that the CRM keeps for a shop without a wishlist of its own (Saleor)."""
+
+    customer_id = models.CharField(max_length=64)
+    product_id = models.CharField(max_length=64)
+    variant_id = models.CharField(max_length=64, blank=True, default="")
+    shop_channel = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("customer_id", "product_id", "variant_id", "shop_channel"), name="crm_like_unique"
+            ),
+        )
+        indexes = (models.Index(fields=("created_at", "id"), name="crm_like_created"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"customer {self.customer_id} likes {self.product_id}"
+
+
+class Watermark(models.Model):
+    """How far reconcile or backfill has read one stream of the shop."""
+
+    purpose = models.CharField(max_length=16)
+    stream = models.CharField(max_length=32)
+    at = models.DateTimeField()
+    key = models.CharField(max_length=64, blank=True, default="")
+    is_done = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("purpose", "stream"), name="crm_watermark_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.stream}"

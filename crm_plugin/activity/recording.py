@@ -1,0 +1,134 @@
+"""record(): the one INSERT that happens in the shop's request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+from django.db import DatabaseError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg.types.json import Jsonb
+
+from crm_plugin import clock, nudge
+from crm_plugin.contacts import normalize_email
+from crm_plugin.shop import Fact, FactKind
+
+COLUMNS: Final = (
+    "kind",
+    "source_key",
+    "occurred_at",
+    "customer_id",
+    "email",
+    "visitor_id",
+    "contact_id",
+    "product_id",
+    "variant_id",
+    "shop_channel",
+    "order_ref",
+    "cart_ref",
+    "quantity",
+    "amount",
+    "currency",
+    "data",
+    "error",
+)
+#: The most facts that one INSERT takes; more are written in several.
+CHUNK: Final = 1_000
+
+#: Up to so many facts, plain values are faster than arrays: what one hook or signal tells.
+FEW: Final = 4
+
+_ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
+_INSERT_ONE = f"INSERT INTO crm_plugin_inbox ({', '.join(COLUMNS)}) VALUES {_ROW}"  # noqa: S608
+_INSERT_MANY = f"""
+INSERT INTO crm_plugin_inbox ({", ".join(COLUMNS)})
+SELECT * FROM unnest(
+    %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[],
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::numeric[], %s::text[], %s::jsonb[], %s::text[])
+"""  # noqa: S608
+
+
+def record(fact: Fact) -> None:
+    """Write one fact to the inbox and nudge the workers after commit.
+
+    Identity, projections and triggers are the drain's work. The caller asks whether the CRM is switched on. Inside a
+    transaction of the shop a failure leaves that transaction as it was: savepoint, INSERT and release travel together.
+    """
+    with connection.cursor() as cursor:
+        if not connection.in_atomic_block:
+            cursor.execute(_INSERT_ONE, row_of(fact))
+        elif connection.settings_dict["OPTIONS"].get("server_side_binding"):  # takes one statement at a time
+            with transaction.atomic():
+                cursor.execute(_INSERT_ONE, row_of(fact))
+        else:
+            _insert_in_savepoint(cursor, row_of(fact))
+    nudge.after_commit("crm.pump")
+
+
+def _insert_in_savepoint(cursor: CursorWrapper, row: tuple[Any, ...]) -> None:
+    try:
+        cursor.execute(f"SAVEPOINT crm_record; {_INSERT_ONE}; RELEASE SAVEPOINT crm_record", row)
+    except DatabaseError:
+        cursor.execute("ROLLBACK TO SAVEPOINT crm_record; RELEASE SAVEPOINT crm_record")
+        raise
+
+
+def record_many(facts: Iterable[Fact]) -> int:
+    """Write facts in as few INSERTs as possible; return how many."""
+    rows = [row_of(fact) for fact in facts]
+    if not rows:
+        return 0
+    with connection.cursor() as cursor:
+        if len(rows) <= FEW:
+            cursor.execute(_INSERT_ONE + f", {_ROW}" * (len(rows) - 1), [value for row in rows for value in row])
+        else:
+            for start in range(0, len(rows), CHUNK):
+                insert_rows(cursor, rows[start : start + CHUNK])
+    nudge.after_commit("crm.pump")
+    return len(rows)
+
+
+def look_again(product_ids: Iterable[str], *, shop_channel: str = "") -> int:
+    """Say that the price or stock of products may have changed; the watch reads them at once, not on schedule."""
+    return record_many(
+        Fact(
+            kind=FactKind.CATALOGUE_CHANGED,
+            source_key=f"look:{uuid4().hex}",
+            product_id=product_id,
+            shop_channel=shop_channel,
+        )
+        for product_id in product_ids
+    )
+
+
+def insert_rows(cursor: CursorWrapper, rows: Sequence[tuple[Any, ...]], *, returning: bool = False) -> list[int]:
+    """Insert rows made by ``row_of``; return their ids when asked to."""
+    if not rows:
+        return []
+    arrays = [list(column) for column in zip(*rows, strict=True)]
+    cursor.execute(_INSERT_MANY + (" RETURNING id" if returning else ""), arrays)
+    return [pk for (pk,) in cursor.fetchall()] if returning else []
+
+
+def row_of(fact: Fact) -> tuple[Any, ...]:
+    """Return the fact as a row in the order of ``COLUMNS``."""
+    return (
+        fact.kind.value,
+        fact.source_key[:200],
+        fact.occurred_at or clock.now(),
+        fact.customer_id,
+        normalize_email(fact.email) if fact.email else "",
+        fact.visitor_id,
+        fact.contact_id,
+        fact.product_id,
+        fact.variant_id,
+        fact.shop_channel,
+        fact.order_ref,
+        fact.cart_ref,
+        fact.quantity,
+        fact.amount.amount if fact.amount else None,
+        fact.amount.currency if fact.amount else "",
+        Jsonb(dict(fact.data)),
+        "",
+    )

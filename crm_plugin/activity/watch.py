@@ -1,0 +1,217 @@
+"""The price watch: own snapshots of the prices that somebody cares for, read again on schedule or when told.
+
+First load never fires: a new snapshot is compared with nothing. Unless a fact in the batch says that the person saw a
+higher price than the shop asks now: then the drop came before the first look, and the snapshot starts from
+the price that was seen, so that the look finds it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Q
+
+from crm_plugin import clock, shop
+from crm_plugin.activity.models import PriceDrop, PriceWatch, PriceWave
+from crm_plugin.conf import settings
+from crm_plugin.shop import FactKind, Offer
+
+#: How soon to look again at a price that the shop is still computing.
+UNSETTLED_SECONDS = 2.0
+Pair = tuple[str, str]
+
+_UNWATCHED = """
+SELECT f.product_id, f.shop_channel, f.variant_id, max(f.amount)
+FROM crm_plugin_inbox f
+WHERE f.id = ANY(%s::bigint[]) AND f.kind = ANY(%s) AND f.product_id <> '' AND f.shop_channel <> ''
+    AND NOT EXISTS (SELECT 1 FROM crm_plugin_pricewatch w
+        WHERE w.product_id = f.product_id AND w.shop_channel = f.shop_channel)
+GROUP BY f.product_id, f.shop_channel, f.variant_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at the shop's prices found. ``wave`` is None when nothing became cheaper."""
+
+    checked_count: int
+    wave: int | None = None
+
+
+def ensure(inbox_ids: str, *, kinds: Iterable[FactKind]) -> None:
+    """Make sure that every product that the facts show interest in is watched."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNWATCHED, [inbox_ids, [kind.value for kind in kinds]])
+        rows = cursor.fetchall()
+    seen: dict[Pair, dict[str, Decimal | None]] = defaultdict(dict)
+    for product_id, shop_channel, variant_id, amount in rows:
+        seen[product_id, shop_channel][variant_id] = amount
+    fresh = [_first(offer, seen[offer.product_id, offer.shop_channel]) for offer in _offers(seen)]
+    PriceWatch.objects.bulk_create(sorted(fresh, key=_lock_order), ignore_conflicts=True)
+
+
+def look_now(product_ids: Iterable[str]) -> None:
+    """Move the next look at these products to the present."""
+    wanted = [product_id for product_id in product_ids if product_id]
+    if wanted:
+        PriceWatch.objects.filter(product_id__in=wanted).update(due_at=clock.now())
+
+
+def look(limit: int) -> Look:
+    """Read the watched prices that are due and keep what changed. Must run in a transaction."""
+    now = clock.now()
+    due = list(
+        PriceWatch.objects.filter(due_at__lte=now).order_by("due_at", "id").select_for_update(skip_locked=True)[:limit]
+    )
+    if not due:
+        return Look(0)
+    offers = {(offer.variant_id, offer.shop_channel): offer for offer in _offers(_pairs(due))}
+    findings = [_compare(row, offers.pop((row.variant_id, row.shop_channel), None)) for row in due]
+    _reschedule(due, findings)
+    fresh = [_first(offer, {}) for offer in offers.values()]
+    PriceWatch.objects.bulk_create(sorted(fresh, key=_lock_order), ignore_conflicts=True)
+    return Look(len(due), _start_wave([finding.drop for finding in findings if finding.drop is not None]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What one comparison came to: whether the row is to be saved whole, when to look next, the drop if any."""
+
+    is_changed: bool = False
+    next_look_seconds: float | None = None
+    drop: PriceDrop | None = None
+
+
+_WATCHED_FIELDS = (
+    "price",
+    "regular_price",
+    "previous_price",
+    "lowest_price",
+    "currency",
+    "is_purchasable",
+    "available",
+    "changed_at",
+)
+
+
+def _reschedule(rows: Sequence[PriceWatch], findings: Sequence[_Finding]) -> None:
+    now = clock.now()
+    changed = [row for row, finding in zip(rows, findings, strict=True) if finding.is_changed]
+    PriceWatch.objects.bulk_update(changed, _WATCHED_FIELDS, batch_size=500)
+    by_pause: dict[float, list[int]] = defaultdict(list)
+    for row, finding in zip(rows, findings, strict=True):
+        by_pause[finding.next_look_seconds or settings().price_scan_seconds].append(row.pk)
+    for pause, pks in by_pause.items():
+        PriceWatch.objects.filter(pk__in=pks).update(checked_at=now, due_at=now + timedelta(seconds=pause))
+
+
+def forget_unwanted(limit: int) -> int:
+    """Stop watching products that nobody is interested in any more; return how many rows went."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM crm_plugin_pricewatch WHERE id IN (
+                SELECT w.id FROM crm_plugin_pricewatch w WHERE NOT EXISTS (
+                    SELECT 1 FROM crm_plugin_interest i
+                    WHERE i.product_id = w.product_id AND i.shop_channel = w.shop_channel)
+                LIMIT %s)
+            """,
+            [limit],
+        )
+        return int(cursor.rowcount)
+
+
+def watched(product_ids: Iterable[str]) -> list[PriceWatch]:
+    """Return the snapshots of products, for people who ask what the CRM believes."""
+    return list(PriceWatch.objects.filter(Q(product_id__in=list(product_ids))).order_by("product_id", "variant_id"))
+
+
+def _compare(row: PriceWatch, offer: Offer | None) -> _Finding:
+    """Bring the snapshot up to date, in memory.
+
+    What cannot be bought keeps its old price: when it comes back cheaper, that is a drop.
+    """
+    if offer is None or not offer.is_purchasable:
+        was_purchasable, row.is_purchasable = row.is_purchasable, False
+        return _Finding(is_changed=was_purchasable)
+    if not offer.is_settled:
+        return _Finding(next_look_seconds=UNSETTLED_SECONDS)
+    facts = (True, offer.available, offer.regular_price.amount)
+    is_changed = facts != (row.is_purchasable, row.available, row.regular_price)
+    row.is_purchasable, row.available, row.regular_price = facts
+    if (row.price, row.currency) == (offer.price.amount, offer.price.currency):
+        return _Finding(is_changed=is_changed)
+    return _Finding(is_changed=True, drop=_move(row, offer))
+
+
+def _move(row: PriceWatch, offer: Offer) -> PriceDrop | None:
+    """Write the new price into the snapshot; return the drop when it is lower in the same currency."""
+    before, after, is_same_currency = row.price, offer.price.amount, row.currency == offer.price.currency
+    is_new_low = after < row.lowest_price
+    row.previous_price, row.price, row.changed_at, row.currency = before, after, clock.now(), offer.price.currency
+    row.lowest_price = min(row.lowest_price, after) if is_same_currency else after
+    if after > before or not is_same_currency:
+        return None
+    return PriceDrop(
+        product_id=row.product_id,
+        variant_id=row.variant_id,
+        shop_channel=row.shop_channel,
+        currency=row.currency,
+        old_price=before,
+        new_price=after,
+        is_new_low=is_new_low,
+    )
+
+
+def _start_wave(dropped: Sequence[PriceDrop]) -> int | None:
+    if not dropped:
+        return None
+    wave = PriceWave.objects.create(occurred_at=clock.now())
+    for drop in dropped:
+        drop.wave = wave
+    PriceDrop.objects.bulk_create(dropped)
+    return wave.pk
+
+
+def _first(offer: Offer, seen: Mapping[str, Decimal | None]) -> PriceWatch:
+    now = clock.now()
+    known = [amount for key in ("", offer.variant_id) if (amount := seen.get(key)) is not None]
+    price = max([offer.price.amount, *known])
+    return PriceWatch(
+        product_id=offer.product_id,
+        variant_id=offer.variant_id,
+        shop_channel=offer.shop_channel,
+        currency=offer.price.currency,
+        price=price,
+        regular_price=offer.regular_price.amount,
+        lowest_price=price,
+        is_purchasable=offer.is_purchasable,
+        available=offer.available,
+        checked_at=now,
+        due_at=now + timedelta(seconds=0 if price > offer.price.amount else settings().price_scan_seconds),
+    )
+
+
+def _offers(pairs: Iterable[Pair]) -> list[Offer]:
+    by_channel: dict[str, set[str]] = defaultdict(set)
+    for product_id, shop_channel in pairs:
+        by_channel[shop_channel].add(product_id)
+    port = shop.current()
+    return [
+        offer
+        for shop_channel, product_ids in sorted(by_channel.items())
+        for offer in port.offers(product_ids, shop_channel=shop_channel)
+    ]
+
+
+def _pairs(rows: Iterable[PriceWatch]) -> set[Pair]:
+    return {(row.product_id, row.shop_channel) for row in rows}
+
+
+def _lock_order(row: PriceWatch) -> tuple[str, str]:
+    return row.variant_id, row.shop_channel

@@ -1,0 +1,154 @@
+"""Tables of the automations room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class CampaignState(models.TextChoices):
+    """A campaign that was created does not run: publishing starts it."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ENDED = "ended"
+    ARCHIVED = "archived"
+
+
+class Campaign(models.Model):
+    """What a merchant creates, runs and measures.
+
+    ``draft`` is the definition being edited; publishing freezes it into a ``CampaignVersion``.
+    ``running_since`` is when it last began to run after having been published the first time: facts from before it
+    start nothing.
+    """
+
+    name = models.CharField(max_length=120)
+    state = models.CharField(max_length=16, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    draft: models.JSONField[Any, Any] = models.JSONField()
+    version = models.ForeignKey(
+        "crm_plugin.CampaignVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    running_since = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=~Q(state=CampaignState.RUNNING) | Q(version__isnull=False), name="crm_campaign_runs_a_version"
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True) | Q(ends_at__isnull=True) | Q(starts_at__lt=F("ends_at")),
+                name="crm_campaign_period",
+            ),
+        )
+        indexes = (models.Index(fields=("created_at", "id"), name="crm_campaign_created"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CampaignVersion(models.Model):
+    """A published definition. Immutable (a database trigger refuses changes): people in flight stay on theirs.
+
+    ``templates`` maps the id of each Send step to the id of its compiled ``Template``.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition: models.JSONField[Any, Any] = models.JSONField()
+    templates: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("campaign", "number"), name="crm_version_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"version {self.number} of campaign {self.campaign_id}"
+
+
+class EnrollmentState(models.TextChoices):
+    """Every enrollment ends in exactly one of completed, exited, converted."""
+
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    EXITED = "exited"
+    CONVERTED = "converted"
+
+
+class Enrollment(models.Model):
+    """One contact's run of one version.
+
+    Attributes:
+        subject_key: what the run is about (``product:81``, ``order:7``, ``digest``); empty when about the person.
+        epoch: tells one run about the same subject from the next; a price-drop digest takes the wave's number.
+        step: index of the step to do next.
+        due_at: when to do it; NULL while a message of the current step is on its way.
+        entered_at: when what started the run happened (an activity, a wave); purchases since then end it.
+        is_collecting: a digest that still takes in further products; ends with the first step.
+        items: the products of the run: product_id, variant_id, shop_channel, currency, baseline, limit (highest price
+            at which the alert still holds true).
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    version = models.ForeignKey(CampaignVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    contact = models.ForeignKey("crm_plugin.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
+    subject_key = models.CharField(max_length=120, blank=True, default="")
+    epoch = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=16, choices=EnrollmentState.choices, default=EnrollmentState.ACTIVE)
+    reason = models.CharField(max_length=40, blank=True, default="")
+    step = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    is_collecting = models.BooleanField(default=False)
+    items: models.JSONField[Any, Any] = models.JSONField(default=list)
+    entered_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("campaign", "contact", "subject_key", "epoch"), name="crm_enrollment_once"),
+            models.UniqueConstraint(
+                fields=("campaign", "contact"), condition=Q(is_collecting=True), name="crm_enrollment_one_digest"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=EnrollmentState.ACTIVE, finished_at__isnull=True)
+                | (~Q(state=EnrollmentState.ACTIVE) & Q(finished_at__isnull=False, due_at__isnull=True)),
+                name="crm_enrollment_ends_once",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("campaign", "due_at"), condition=Q(due_at__isnull=False), name="crm_enrollment_due"),
+            models.Index(fields=("contact",), name="crm_enrollment_contact"),
+            models.Index(fields=("campaign", "contact"), condition=Q(state="active"), name="crm_enrollment_active"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"enrollment {self.pk}"
+
+
+class FanOut(models.Model):
+    """A wave of price drops on its way to the people of one campaign, in resumable chunks by contact id."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    wave = models.BigIntegerField()
+    after_contact = models.BigIntegerField(default=0)
+    enrolled_count = models.PositiveIntegerField(default=0)
+    is_done = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("campaign", "wave"), name="crm_fan_out_unique"),)
+        indexes = (models.Index(fields=("wave", "id"), condition=Q(is_done=False), name="crm_fan_out_open"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"wave {self.wave} for campaign {self.campaign_id}"

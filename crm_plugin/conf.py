@@ -1,0 +1,87 @@
+"""Every setting that an operator decides, its default and its meaning, in one place.
+
+A setting ``x`` is read from Django's settings as ``CRM_X``, else from the environment variable ``CRM_X``, else it
+has the default below. What a merchant decides is in ``merchant.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class Settings(BaseModel):
+    """The operator's settings. Times are in seconds unless the name says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shop: str = Field("", description="Dotted path of the shop adapter; chosen from INSTALLED_APPS when empty.")
+    enabled: bool = Field(True, description="Off: record nothing, send nothing, serve nothing (Saleor: plugin switch).")
+    public_url: str = Field("", description="Absolute prefix of the public endpoints; the shop's own when empty.")
+    dashboard_origins: tuple[str, ...] = Field((), description="Origins that may embed the merchant's pages.")
+    celery_queue_name: str | None = Field(None, description="Queue of every CRM task; None: Celery's default queue.")
+    email_backend: str | None = Field(None, description="Django e-mail backend of campaigns; None: EMAIL_BACKEND.")
+
+    pump_seconds: float = Field(2.0, gt=0, description="Beat: drain, fan out and advance at least this often.")
+    deliver_seconds: float = Field(2.0, gt=0, description="Beat: hand out due messages at least this often.")
+    price_scan_seconds: float = Field(60.0, gt=0, description="A watched variant's price is read this often.")
+    reconcile_seconds: float = Field(300.0, gt=0, description="Beat: look for what no hook told this often.")
+    housekeep_seconds: float = Field(60.0, gt=0, description="Beat: expired leases, ended campaigns.")
+    nudge_seconds: float = Field(0.2, ge=0, description="At most one nudge to the workers per process in this time.")
+    broker_pause_seconds: float = Field(30.0, ge=0, description="After a failed nudge, none for this long.")
+
+    drain_batch: int = Field(5_000, ge=1, le=50_000, description="Inbox rows projected in one transaction.")
+    fan_out_batch: int = Field(50_000, ge=1, description="People enrolled by one chunk of a catalogue event.")
+    advance_batch: int = Field(2_000, ge=1, description="Enrollments advanced in one transaction.")
+    deliver_batch: int = Field(300, ge=1, description="Messages claimed at once by a worker.")
+    handout_batch: int = Field(50, ge=1, description="Messages marked `sending` in one commit; the most a kill blurs.")
+    price_scan_batch: int = Field(2_000, ge=1, description="Watched variants read at once.")
+    reconcile_batch: int = Field(1_000, ge=1, description="Shop rows read at once by reconcile and backfill.")
+    loop_seconds: float = Field(20.0, gt=0, description="The longest that one run of a background loop works.")
+
+    lease_seconds: float = Field(300.0, gt=0, description="A claim older than this belongs to a dead worker.")
+    max_attempts: int = Field(6, ge=1, description="Tries at the provider before a retryable failure is final.")
+    retry_seconds: float = Field(60.0, gt=0, description="Pause before the second try; doubles with each one.")
+    stale_after_hours: float = Field(48.0, gt=0, description="A message due longer than this is skipped as stale.")
+    trigger_max_age_hours: float = Field(24.0, gt=0, description="Older activities (backfill) start no campaign.")
+    reconcile_overlap_seconds: float = Field(600.0, ge=0, description="Re-read before the watermark: late commits.")
+
+
+def _load() -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        key = f"CRM_{name.upper()}"
+        if hasattr(django_settings, key):
+            values[name] = getattr(django_settings, key)
+        elif key in os.environ:
+            raw = os.environ[key]
+            is_list = name == "dashboard_origins"
+            values[name] = tuple(part.strip() for part in raw.split(",") if part.strip()) if is_list else raw
+    return values
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the operator's settings.
+
+    Raises:
+        ImproperlyConfigured: with the name of each wrong setting.
+    """
+    try:
+        return Settings(**_load())
+    except ValidationError as error:
+        wrong = "; ".join(f"CRM_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise ImproperlyConfigured(f"crm_plugin settings are wrong. {wrong}") from error
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_kwargs: object) -> None:
+    if setting.startswith("CRM_"):
+        settings.cache_clear()

@@ -1,0 +1,160 @@
+"""Tables of the contacts room."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+
+class ChannelKind(models.TextChoices):
+    """How a person can be reached (a sales channel is always ``shop_channel``)."""
+
+    EMAIL = "email", "E-mail"
+
+
+class Contact(models.Model):
+    """A person we may message, with or without an account.
+
+    Known by customer id first, then by lower-cased e-mail. The counters are projections of the activity stream.
+    An erased contact keeps its row, so that counts stay true, and nothing that names the person.
+    """
+
+    customer_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - NULLs are distinct: guests
+    email = models.CharField(max_length=254, null=True, blank=True)  # noqa: DJ001 - NULLs are distinct: unreachable
+    first_name = models.CharField(max_length=256, blank=True, default="")
+    last_name = models.CharField(max_length=256, blank=True, default="")
+    language = models.CharField(max_length=12, blank=True, default="")
+    country = models.CharField(max_length=2, blank=True, default="")
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    orders_count = models.PositiveIntegerField(default=0)
+    first_order_at = models.DateTimeField(null=True, blank=True)
+    last_order_at = models.DateTimeField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    joined_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            # Partial, so that PostgreSQL does not count these columns among the keys that a foreign key could name:
+            # giving a guest an account then takes no lock that inserting an activity of the guest would wait for.
+            models.UniqueConstraint(
+                fields=("customer_id",), condition=Q(customer_id__isnull=False), name="crm_contact_customer_unique"
+            ),
+            models.UniqueConstraint(
+                fields=("email",), condition=Q(email__isnull=False), name="crm_contact_email_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(email__isnull=True) | Q(email=Lower(F("email"))), name="crm_contact_email_lower"
+            ),
+            models.CheckConstraint(condition=~Q(customer_id="") & ~Q(email=""), name="crm_contact_unknown_is_null"),
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True) | (Q(customer_id__isnull=True) & Q(email__isnull=True)),
+                name="crm_contact_erased_is_nobody",
+            ),
+        )
+        indexes = (models.Index(fields=("created_at", "id"), name="crm_contact_created"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"contact {self.pk}"
+
+
+class ContactSpend(models.Model):
+    """What a contact spent in one currency: placed orders that were not cancelled."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="spends")
+    currency = models.CharField(max_length=3)
+    amount = models.DecimalField(max_digits=20, decimal_places=4)
+    orders_count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("contact", "currency"), name="crm_spend_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+class Consent(models.Model):
+    """Where a contact stands now on marketing through one channel: the last line of the log."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")
+    channel = models.CharField(max_length=16, choices=ChannelKind.choices)
+    is_granted = models.BooleanField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("contact", "channel"), name="crm_consent_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {'granted' if self.is_granted else 'withdrawn'}"
+
+
+class ConsentEvent(models.Model):
+    """One line of the consent log. Append-only: a database trigger refuses to change what was written.
+
+    GDPR Art. 7(1) and the Korean network act ask for proof: when, where, and to which text.
+    """
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consent_events")
+    channel = models.CharField(max_length=16, choices=ChannelKind.choices)
+    is_granted = models.BooleanField()
+    source = models.CharField(max_length=64)
+    text_version = models.CharField(max_length=64, blank=True, default="")
+    evidence: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=("contact", "channel", "occurred_at"), name="crm_consent_log"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.occurred_at:%Y-%m-%d}"
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address is blocked."""
+
+    HARD_BOUNCE = "hard_bounce"
+    COMPLAINT = "complaint"
+    REFUSED = "refused"
+    MANUAL = "manual"
+
+
+class Suppression(models.Model):
+    """A hard block of one address on one channel, whatever the consent says.
+
+    The address is kept as a keyed digest, so that the block outlives the erasure of the person.
+    """
+
+    channel = models.CharField(max_length=16, choices=ChannelKind.choices)
+    address_digest = models.CharField(max_length=64)
+    reason = models.CharField(max_length=16, choices=SuppressionReason.choices)
+    detail = models.CharField(max_length=300, blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("channel", "address_digest"), name="crm_suppression_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.reason}"
+
+
+class Erasure(models.Model):
+    """A tombstone: facts from before ``erased_at`` about this identity are dropped, not recorded again."""
+
+    identity_digest = models.CharField(max_length=64, primary_key=True)
+    erased_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=("erased_at",), name="crm_erasure_latest"),)
+        default_permissions: ClassVar[tuple[str, ...]] = ()
+
+    def __str__(self) -> str:
+        return self.identity_digest[:8]

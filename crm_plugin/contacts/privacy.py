@@ -1,0 +1,44 @@
+"""Erasure: what named a person goes, what counts stays, and late facts do not bring the person back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+
+from crm_plugin import clock
+from crm_plugin.contacts.models import Consent, ConsentEvent, Contact, ContactSpend
+from crm_plugin.contacts.people import Person, normalize_email
+from crm_plugin.contacts.tombstones import bury
+
+
+def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> None:
+    """Anonymise contacts, delete their consents, consent log and spends, and write tombstones for their identities.
+
+    The row stays, so that counts stay true. A suppression of the address stays too, as a digest: an address that
+    asked never to be written to must not be forgotten together with its owner (GDPR Art. 17(3)(b), 21(3)).
+
+    Args:
+        contact_ids: whom to erase; those erased before are left as they are.
+        also: further identities to put under a tombstone, for people of whom only facts in the inbox are known.
+    """
+    with transaction.atomic():
+        rows = Contact.objects.select_for_update(no_key=True).filter(pk__in=contact_ids, erased_at=None).order_by("pk")
+        named = {row.pk: Person(row.customer_id or "", row.email or "") for row in rows}
+        bury([*named.values(), *(Person(other.customer_id, normalize_email(other.email)) for other in also)])
+        for model in (Consent, ConsentEvent, ContactSpend):
+            model._default_manager.filter(contact_id__in=named).delete()
+        Contact.objects.filter(pk__in=named).update(
+            customer_id=None,
+            email=None,
+            first_name="",
+            last_name="",
+            language="",
+            country="",
+            time_zone="",
+            first_order_at=None,
+            last_order_at=None,
+            last_seen_at=None,
+            joined_at=None,
+            erased_at=clock.now(),
+        )

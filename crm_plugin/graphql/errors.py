@@ -1,0 +1,83 @@
+"""How what the CRM refuses is told to a client.
+
+A mutation that refuses an input answers with ``errors { field code message }``. A caller who may not be here, and
+everything that a query refuses, is a GraphQL error; its code (``extensions.exception.code``) is the name of its class,
+as Saleor has it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import graphene
+from graphene.utils.str_converters import to_camel_case
+from graphql import GraphQLError
+
+from crm_plugin import errors
+
+
+class PermissionDenied(GraphQLError):
+    """The caller may not do this."""
+
+
+class NotActive(GraphQLError):
+    """The operator has switched the CRM off."""
+
+
+def as_graphql(error: errors.CRMError) -> GraphQLError:
+    """Return the GraphQL error of what the CRM refused."""
+    match error:
+        case errors.PermissionDenied():
+            return PermissionDenied(str(error))
+        case errors.NotActive():
+            return NotActive(str(error))
+        case _:
+            return GraphQLError(str(error))
+
+
+class ErrorCode(StrEnum):
+    """Why an input was refused."""
+
+    CONSENT_TEXT_MISSING = "CONSENT_TEXT_MISSING"
+    CRM_ERROR = "CRM_ERROR"
+    GRAPHQL_ERROR = "GRAPHQL_ERROR"
+    INVALID = "INVALID"
+    IS_ARCHIVED = "IS_ARCHIVED"
+    IS_RUNNING = "IS_RUNNING"
+    LIMIT = "LIMIT"
+    LIQUID = "LIQUID"
+    MJML = "MJML"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_RUNNING = "NOT_RUNNING"
+    REQUIRED = "REQUIRED"
+    SENDER_MISSING = "SENDER_MISSING"
+    UNKNOWN_VARIABLE = "UNKNOWN_VARIABLE"
+    UNSUBSCRIBE_URL_MISSING = "UNSUBSCRIBE_URL_MISSING"
+
+
+class CrmErrorCode(graphene.Enum):
+    """Why an input was refused."""
+
+    class Meta:
+        enum = ErrorCode
+        description = ErrorCode.__doc__
+
+
+class CrmError(graphene.ObjectType):
+    """One thing that is wrong with the input of a mutation."""
+
+    field = graphene.String(description="Path of the wrong field, as the caller named it; null: the input as a whole.")
+    code = CrmErrorCode(required=True, description="Closed word for programs.")
+    message = graphene.String(required=True, description="What is wrong and what would be right, for people.")
+
+
+def as_payload(error: errors.CRMError) -> CrmError:
+    """Return the entry of ``errors`` for what the CRM refused."""
+    code = ErrorCode.__members__.get(error.code, ErrorCode.INVALID)
+    return CrmError(field=_as_the_caller_named_it(getattr(error, "field", "")), code=code.value, message=str(error))
+
+
+def _as_the_caller_named_it(field: str) -> str | None:
+    """Return the path with its first part in camel case: inside a definition, keys are as the merchant wrote them."""
+    first, dot, rest = field.partition(".")
+    return f"{to_camel_case(first)}{dot}{rest}" or None

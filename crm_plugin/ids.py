@@ -1,0 +1,53 @@
+"""Identifiers that leave the CRM: Relay ids, signed tokens, and digests that stand in for a person.
+
+Relay ids have the form that Saleor uses (base64 of ``Type:pk``, GraphQL Global Object Identification).
+Tokens are Django's signed values under a salt for each purpose, so one cannot be played as another.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+
+from django.core import signing
+from django.utils.crypto import salted_hmac
+
+from crm_plugin.errors import InvalidInput
+
+
+def to_global(kind: str, pk: int | str) -> str:
+    """Return the Relay id of ``pk``."""
+    return b64encode(f"{kind}:{pk}".encode()).decode()
+
+
+def from_global(kind: str, value: str, *, field: str = "id") -> str:
+    """Return the pk inside a Relay id of ``kind``.
+
+    Raises:
+        InvalidInput: when ``value`` is not a Relay id or names another type.
+    """
+    try:
+        found, _, pk = b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        found, pk = "", ""
+    if found != kind or not pk:
+        raise InvalidInput(f"{value!r} is not the id of a {kind}.", field=field, code="GRAPHQL_ERROR")
+    return pk
+
+
+def sign(purpose: str, value: str) -> str:
+    """Return ``value`` with a signature that only holds for ``purpose``."""
+    return signing.Signer(salt=f"crm.{purpose}").sign(value)
+
+
+def unsign(purpose: str, token: str) -> str | None:
+    """Return the signed value, or None when the token was forged, cut or meant for another purpose."""
+    try:
+        return signing.Signer(salt=f"crm.{purpose}").unsign(token)
+    except signing.BadSignature:
+        return None
+
+
+def digest(namespace: str, value: str) -> str:
+    """Return a keyed digest (HMAC-SHA256, hex) by which a value is recognised without being kept."""
+    return salted_hmac(f"crm.{namespace}", value, algorithm="sha256").hexdigest()

@@ -1,0 +1,90 @@
+"""What can become of a message. Being skipped or held is a value, not an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """Why a message was not sent (yet). The words are stored and shown."""
+
+    NO_ADDRESS = "no_address"
+    NO_CONSENT = "no_consent"
+    SUPPRESSED = "suppressed"
+    FREQUENCY_CAP = "frequency_cap"
+    CAMPAIGN_NOT_STARTED = "campaign_not_started"
+    CAMPAIGN_ENDED = "campaign_ended"
+    CAMPAIGN_PAUSED = "campaign_paused"
+    STALE = "stale"
+    PRICE_RESTORED = "price_restored"
+    SOLD_OUT = "sold_out"
+    UNAVAILABLE = "unavailable"
+    BOUGHT = "bought"
+    EXITED = "exited"
+    RENDER_FAILED = "render_failed"
+    ADDRESS_REFUSED = "address_refused"
+    REJECTED = "rejected"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    RETRY = "retry"
+    CONNECTION_LOST = "connection_lost"
+    LEASE_EXPIRED = "lease_expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One product that a message is about.
+
+    Attributes:
+        baseline: the price the person last saw, in ``currency``; None when the message is not about a price.
+        limit: the highest price at which the message still holds true; None: any.
+        price: what the message says that it costs; None before it is written.
+    """
+
+    product_id: str
+    shop_channel: str
+    variant_id: str = ""
+    currency: str = ""
+    baseline: Decimal | None = None
+    limit: Decimal | None = None
+    price: Decimal | None = None
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Item:
+        """Read an item as ``Enrollment.items`` stores it (decimals as strings or numbers)."""
+        money = {name: None if value.get(name) is None else Decimal(str(value[name])) for name in ("baseline", "limit")}
+        return cls(
+            product_id=value["product_id"],
+            shop_channel=value["shop_channel"],
+            variant_id=value.get("variant_id", ""),
+            currency=value.get("currency", ""),
+            **money,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The message may go out, about these items."""
+
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not now: look again at ``until``."""
+
+    until: datetime
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Never."""
+
+    reason: Reason
+
+
+Verdict = Go | Hold | Skip

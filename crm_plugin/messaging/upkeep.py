@@ -1,0 +1,55 @@
+"""What other rooms ask of stored messages: lists, the merging of two contacts, the erasure of one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db.models import Count, Min, QuerySet
+
+from crm_plugin import clock
+from crm_plugin.messaging.models import Message, MessageState
+from crm_plugin.messaging.outcomes import Reason
+
+
+def messages() -> QuerySet[Message]:
+    """Return all messages, for lists."""
+    return Message.objects.all()
+
+
+def lag() -> dict[str, float]:
+    """Return how far behind the outbox is, and what went wrong: rows by state, the age in seconds of what is due."""
+    now = clock.now()
+    waiting = Message.objects.filter(state__in=(MessageState.QUEUED, MessageState.SENDING))
+    counts = dict(waiting.values_list("state").annotate(count=Count("pk")))
+    today = Message.objects.filter(created_at__gt=now - timedelta(days=1))
+    due = waiting.filter(state=MessageState.QUEUED, due_at__lte=now).aggregate(at=Min("due_at"))["at"]
+    return {
+        "queued_rows": counts.get(MessageState.QUEUED, 0),
+        "sending_rows": counts.get(MessageState.SENDING, 0),
+        "failed_rows_of_a_day": today.filter(state=MessageState.FAILED).count(),
+        "unknown_rows": Message.objects.filter(state=MessageState.UNKNOWN).count(),
+        "due_oldest_seconds": (now - due).total_seconds() if due else 0.0,
+    }
+
+
+def absorb(source_id: int, target_id: int) -> None:
+    """Give the messages of one contact to another: the two were one person.
+
+    A worker that has claimed one of them loses its lease, so that the message is looked at anew, under its new owner.
+    """
+    Message.objects.filter(contact_id=source_id, state=MessageState.QUEUED).update(lease_until=None, lease_token=None)
+    Message.objects.filter(contact_id=source_id).update(contact_id=target_id)
+
+
+def forget(contact_ids: Collection[int]) -> None:
+    """Blank what names a person in the messages, and skip what has not gone out; the counts stay true."""
+    mine = Message.objects.filter(contact_id__in=contact_ids)
+    mine.filter(state=MessageState.QUEUED).update(
+        state=MessageState.SKIPPED,
+        reason=Reason.EXITED,
+        finished_at=clock.now(),
+        lease_until=None,
+        lease_token=None,
+    )
+    mine.update(recipient="", subject="", detail="", provider_id="")

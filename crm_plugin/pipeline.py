@@ -1,0 +1,248 @@
+"""The conductor: the one file in which the way of a fact through the house reads as code.
+
+record -> project -> match -> enroll -> advance -> compose -> gate -> deliver -> track
+
+Every function here is one pass that any number of workers may run at the same time, over and over: the database is the
+queue. Each is bounded in time, does nothing while the operator has the CRM switched off, and leaves whole transactions.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+
+from django.db import DatabaseError, OperationalError, transaction
+
+from crm_plugin import activity, automations, contacts, messaging, nudge, shop
+from crm_plugin.activity import Batch, Purpose, Step
+from crm_plugin.conf import settings
+from crm_plugin.contacts import Merge, Person
+from crm_plugin.messaging import Delivered, MessageState, Tracked
+from crm_plugin.shop import FactKind
+
+logger = logging.getLogger(__name__)
+_TRACKED_KINDS = (FactKind.MESSAGE_OPENED, FactKind.MESSAGE_CLICKED)
+#: A marketing message that may have reached the person starts the cool-down of its products.
+_REACHED = (MessageState.SENT, MessageState.UNKNOWN)
+
+
+def pump() -> int:
+    """Drain the inbox, fan out price waves and advance due runs until nothing is left or the time is over.
+
+    Returns:
+        How much was done; 0 when there was nothing to do.
+    """
+    done = _repeat(_drain_once) + _repeat(_fan_out_once) + _repeat(_advance_once)
+    if done:
+        nudge.now("crm.deliver")
+    return done
+
+
+def deliver() -> int:
+    """Hand out due messages until none is left or the time is over; return how many were taken up."""
+    return _repeat(_deliver_once)
+
+
+def watch_prices() -> int:
+    """Read the watched prices that are due; what fell goes to the people it concerns. Returns how many were read."""
+    read = _repeat(_look_once)
+    if read:
+        nudge.now("crm.pump")
+    return read
+
+
+def reconcile() -> int:
+    """Record what no hook told since the last time; return how many facts were told (again)."""
+    end, total = time.monotonic() + settings().loop_seconds, 0
+    waiting = list(_streams())
+    while waiting and time.monotonic() < end and _is_on():  # page by page in turn: a long stream holds up no other
+        pages = {stream: _read_page_or_pass(stream) for stream in waiting}
+        total += sum(page.recorded_count for page in pages.values())
+        waiting = [stream for stream, page in pages.items() if not page.is_last]
+    return total
+
+
+def backfill(progress: Callable[[str, int], None]) -> int:
+    """Read the shop's history from where the last backfill stopped, projecting as it goes.
+
+    Args:
+        progress: told the stream and the number of facts after every page.
+    """
+    total = 0
+    for stream in _streams():
+        while _is_on():
+            page = _read_page(stream, Purpose.BACKFILL)
+            total += page.recorded_count
+            progress(stream, page.recorded_count)
+            _repeat(_drain_once)
+            if page.is_last:
+                break
+    return total
+
+
+def housekeep() -> None:
+    """Turn expired leases into `unknown`, end campaigns, stop watching what nobody cares for."""
+    if not _is_on():
+        return
+    with shop.current().writable():
+        with transaction.atomic():
+            _settle(messaging.sweep(settings().deliver_batch))
+        with transaction.atomic():
+            automations.end_campaigns()
+            activity.forget_unwanted(settings().price_scan_batch)
+
+
+def erase(*, customer_id: str = "", email: str = "") -> int:
+    """Forget a person everywhere; return how many contacts were erased. Counts stay, names do not."""
+    with shop.current().writable(), transaction.atomic():
+        ids = contacts.lock_identity(customer_id=customer_id, email=email)
+        automations.forget(ids)
+        messaging.forget(ids)
+        activity.forget(ids, customer_ids=[customer_id] if customer_id else [])
+        contacts.erase(ids, also=[Person(customer_id, email)])
+    return len(ids)
+
+
+def _drain_once() -> int:
+    try:
+        return _drain(partial(activity.claim, settings().drain_batch))
+    except OperationalError:
+        logger.warning("crm: the drain lost a lock or the connection; it tries again at the next look", exc_info=True)
+        return 0
+    except Exception:
+        logger.exception("crm: a batch of facts broke the drain; going on row by row")
+        return _drain_row_by_row()
+
+
+def _drain(claim: Callable[[], Batch | None]) -> int:
+    with shop.current().writable(), transaction.atomic():
+        batch = claim()
+        if batch is None:
+            return 0
+        people = activity.people_in(batch)
+        _resolve(batch, people)
+        added = activity.project(batch, people)
+        automations.match(added)
+        tracked = [pk for kind in _TRACKED_KINDS for pk in added.get(kind, ())]
+        messaging.project_tracking([Tracked(*event) for event in activity.tracked(tracked)])
+        for gone in batch.deleted_customers:
+            erase(customer_id=gone.customer_id, email=gone.email)
+        if FactKind.CATALOGUE_CHANGED in batch.refs:
+            nudge.after_commit("crm.watch_prices")
+    return batch.size
+
+
+def _resolve(batch: Batch, people: Collection[Person]) -> None:
+    resolution = contacts.resolve(people, seen_before=batch.oldest_at)
+    activity.drop_erased(batch, resolution.erased_at)
+    merges = (*resolution.merges, *contacts.refresh_customers(batch.changed_customers))
+    for merge in merges:
+        _absorb(merge)
+
+
+def _absorb(merge: Merge) -> None:
+    activity.absorb(merge)
+    automations.absorb(merge)
+    messaging.absorb(merge.source_id, merge.target_id)
+    contacts.absorb(merge)
+
+
+def _drain_row_by_row() -> int:
+    """Drain single rows, setting aside those that fail by themselves, so that one broken fact stops nobody."""
+    row = 0
+    for done in range(settings().drain_batch):
+        with shop.current().writable():
+            following = activity.oldest(after=row)
+        if following is None:
+            return done
+        row = following
+        try:
+            _drain(partial(activity.claim_one, row))
+        except OperationalError:
+            return done
+        except Exception as error:
+            logger.exception("crm: inbox row set aside", extra={"inbox_id": row})
+            with shop.current().writable():
+                activity.set_aside(row, repr(error))
+    return settings().drain_batch
+
+
+def _fan_out_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        concerned = automations.fan_out()
+    return 0 if concerned is None else max(concerned, 1)
+
+
+def _advance_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        return automations.advance(settings().advance_batch)
+
+
+def _look_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        look = activity.look(settings().price_scan_batch)
+        if look.wave is not None:
+            automations.plan_fan_out(look.wave)
+    return look.checked_count
+
+
+def _deliver_once() -> int:
+    with shop.current().writable():
+        claimed = messaging.claim(settings().deliver_batch)
+        if not claimed:
+            return 0
+        messaging.deliver(claimed, verdicts=automations.recheck(claimed), on_outcomes=_settle)
+    return len(claimed)
+
+
+def _settle(outcomes: Sequence[Delivered]) -> None:
+    """Continue the runs whose messages are final; runs in the transaction that writes the outcomes."""
+    if not outcomes:
+        return
+    reached = [
+        (contact_id, item.product_id, item.shop_channel, item.price)
+        for contact_id, items in automations.items_of([one for one in outcomes if one.state in _REACHED])
+        for item in items
+        if item.limit is not None
+    ]
+    activity.mark_alerted(reached)
+    automations.go_on(outcomes)
+
+
+def _read_page_or_pass(stream: str) -> Step:
+    """Read the next page to reconcile; a stream that the shop cannot read now is left for the next time."""
+    try:
+        return _read_page(stream, Purpose.RECONCILE)
+    except Exception:
+        logger.exception("crm: stream %s could not be reconciled; the others go on", stream)
+        return Step(0, is_last=True)
+
+
+def _read_page(stream: str, purpose: Purpose) -> Step:
+    with shop.current().writable(), transaction.atomic():
+        return activity.step(stream, purpose=purpose)
+
+
+def _streams() -> Iterable[str]:
+    return shop.current().streams() if _is_on() else ()
+
+
+def _is_on() -> bool:
+    return shop.current().operator().is_enabled
+
+
+def _repeat(work: Callable[[], int]) -> int:
+    """Do ``work`` until it finds nothing, the loop's time is over, or the operator switches the CRM off."""
+    end, total = time.monotonic() + settings().loop_seconds, 0
+    while time.monotonic() < end and _is_on():
+        try:
+            done = work()
+        except DatabaseError:
+            logger.exception("crm: a pass failed and was rolled back; beat tries again")
+            return total
+        if not done:
+            break
+        total += done
+    return total

@@ -1,0 +1,64 @@
+"""The merchant's side: what the CRM learns from the shop's history, consents, settings, and the campaign that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from crm_plugin import automations, contacts, merchant, pipeline
+from crm_plugin.contacts import ChannelKind, Person
+
+RECIPE = "liked_price_drop"
+CAMPAIGN_NAME = "Liked product: price drop"
+CONSENT_TEXT = "You get this mail because you asked for news from Maru & Moss."
+#: Most people said yes to news; the rest shows that nobody else is written to.
+CONSENT_SHARE = 0.8
+#: A demo does not wait a minute for further price changes, as a real shop's campaign does.
+SETTLE_SECONDS = 1
+
+
+def fill_settings() -> None:
+    """Write what a merchant has to say before anything may be sent."""
+    merchant.update(
+        sender_name="Maru & Moss",
+        sender_email="hello@maru-moss.example",
+        reply_to="hello@maru-moss.example",
+        postal_address="12 Seochon-ro, Jongno-gu, Seoul 03035, Korea",
+        default_language="en",
+        languages=["en", "ko"],
+        consent_text=CONSENT_TEXT,
+    )
+
+
+def learn_history(*, say: Callable[[str], None]) -> int:
+    """Let the CRM read the shop's history; return how many facts it found."""
+    told: dict[str, int] = {}
+
+    def progress(stream: str, count: int) -> None:
+        told[stream] = told.get(stream, 0) + count
+
+    total = pipeline.backfill(progress)
+    while pipeline.pump():
+        pass
+    say(", ".join(f"{count} {stream}" for stream, count in told.items() if count))
+    return total
+
+
+def ask_for_consent(chance: Random, *, customers: list[Any], always: Any) -> int:
+    """Grant e-mail consent for most customers, and for ``always``; return for how many."""
+    agreed = [user for user in customers if user.pk == always.pk or chance.random() < CONSENT_SHARE]
+    for user in agreed:
+        contact = contacts.get_or_create(Person(str(user.pk), contacts.normalize_email(user.email)))
+        contacts.set_consent(
+            contact.pk, channel=ChannelKind.EMAIL, is_granted=True, source="sign-up form", text_version="2026-01"
+        )
+    return len(agreed)
+
+
+def publish_campaign() -> int:
+    """Create the price-drop campaign from its recipe and publish it; return its id."""
+    definition = automations.recipe(RECIPE)
+    definition["trigger"]["settle_seconds"] = SETTLE_SECONDS
+    campaign = automations.create_campaign(name=CAMPAIGN_NAME, definition=definition)
+    return automations.publish(campaign.pk).pk

@@ -1,0 +1,90 @@
+"""A year of orders, by customers and guests, and what customers keep on their wishlists."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from django.contrib.sites.models import Site
+from oscar.core.loading import get_model
+
+Order = get_model("order", "Order")
+OrderLine = get_model("order", "Line")
+StockRecord = get_model("partner", "StockRecord")
+WishList = get_model("wishlists", "WishList")
+WishLine = get_model("wishlists", "Line")
+
+#: Far above what baskets get (an order's number is made of its basket's), so that the two never meet.
+FIRST_NUMBER = 500_000
+GUESTS_SHARE = 0.12
+DAYS = 365
+
+
+def make_orders(chance: Random, *, customers: list[Any], products: list[Any], count: int, now: datetime) -> None:
+    """Create ``count`` orders spread over the last year; a few people buy much, many once or never."""
+    buyers = chance.choices(customers, weights=[chance.paretovariate(1.3) for _ in customers], k=count)
+    times = sorted(now - timedelta(minutes=chance.randint(90, DAYS * 24 * 60)) for _ in range(count))
+    records = {row.product_id: row for row in StockRecord.objects.select_related("partner")}
+    site = Site.objects.get_current()
+    orders, lines = [], []
+    for number, (buyer, at) in enumerate(zip(buyers, times, strict=True), start=FIRST_NUMBER):
+        order = _order(str(number), site=site, at=at, now=now)
+        if chance.random() < GUESTS_SHARE or at < buyer.date_joined:
+            order.guest_email = f"guest{number}@example.com"
+        else:
+            order.user = buyer
+        bought = chance.sample(products, k=chance.choice((1, 1, 1, 2, 2, 3)))
+        mine = [_line(order, product, records[product.pk], chance=chance) for product in bought]
+        order.total_incl_tax = order.total_excl_tax = sum((line.line_price_incl_tax for line in mine), Decimal(0))
+        orders.append(order)
+        lines += mine
+    Order.objects.bulk_create(orders)
+    OrderLine.objects.bulk_create(lines)
+
+
+def make_wishlists(chance: Random, *, customers: list[Any], products: list[Any], now: datetime) -> int:
+    """Give about a third of the customers a wishlist; return how many lines were made."""
+    owners = [user for user in customers if chance.random() < 0.35]
+    lists = [WishList(owner=user, key=f"{number:06x}") for number, user in enumerate(owners, start=1)]
+    WishList.objects.bulk_create(lists)
+    for row in lists:
+        row.date_created = max(row.owner.date_joined, now - timedelta(days=chance.randint(3, 120)))
+    WishList.objects.bulk_update(lists, ["date_created"])
+    lines = [
+        WishLine(wishlist=row, product=product, title=product.get_title())
+        for row in lists
+        for product in chance.sample(products, k=chance.randint(1, 6))
+    ]
+    WishLine.objects.bulk_create(lines)
+    return len(lines)
+
+
+def _order(number: str, *, site: Site, at: datetime, now: datetime) -> Any:
+    age = now - at
+    status = "Complete" if age > timedelta(days=10) else "Shipped" if age > timedelta(days=3) else "Pending"
+    return Order(number=number, site=site, status=status, date_placed=at, shipping_method="Free shipping")
+
+
+def _line(order: Any, product: Any, record: Any, *, chance: Random) -> Any:
+    quantity = chance.choice((1, 1, 1, 2))
+    total = record.price * quantity
+    return OrderLine(
+        order=order,
+        partner=record.partner,
+        partner_name=record.partner.name,
+        partner_sku=record.partner_sku,
+        stockrecord=record,
+        product=product,
+        title=product.get_title(),
+        quantity=quantity,
+        num_allocated=0,
+        status=order.status,
+        line_price_incl_tax=total,
+        line_price_excl_tax=total,
+        line_price_before_discounts_incl_tax=total,
+        line_price_before_discounts_excl_tax=total,
+        unit_price_incl_tax=record.price,
+        unit_price_excl_tax=record.price,
+    )

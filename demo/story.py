@@ -1,0 +1,188 @@
+"""The story: a product is liked, its price drops, the right mail goes out, and what it led to is seen in the CRM.
+
+Everything is done over HTTP as people do it, in the storefront, the dashboard and the mail; nothing reaches behind.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from demo.browser import Browser, Page, PageError
+from demo.goods import STORY_PRODUCT
+from demo.services.mailsink import Letter, MailSink
+from demo.services.processes import Processes
+
+#: A price drop reaches the reader within seconds; a slow machine gets more.
+MAIL_SECONDS = 90.0
+SHOWN_SECONDS = 45.0
+NEW_PRICE = "36.00"
+
+MESSAGES = """
+query($first: Int!) { crmMessages(first: $first) { edges { node {
+  state subject recipient openedAt clickedAt campaign { name } contact { email }
+} } } }
+"""
+CONTACT = "query($email: String) { crmContacts(first: 1, email: $email) { edges { node { ordersCount email } } } }"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table: who did what, what came of it, and how many seconds it took."""
+
+    who: str
+    what: str
+    result: str
+    seconds: float
+
+
+class Story:
+    """Plays the parts of the shopper and of staff.
+
+    Args:
+        shop_url: address of the storefront.
+        sink: where mail arrives.
+        processes: watched while waiting, so that a dead worker is told at once.
+        accounts: e-mail of shopper and staff, and the password of both.
+    """
+
+    def __init__(self, shop_url: str, *, sink: MailSink, processes: Processes, accounts: tuple[str, str, str]) -> None:
+        self._shopper_email, self._staff_email, self._password = accounts
+        self._sink = sink
+        self._processes = processes
+        self._shopper, self._staff = Browser(shop_url), Browser(shop_url)
+        self._product_url = ""
+        self._dropped_at = datetime.now(UTC)
+        self._letter: Letter | None = None
+
+    def play(self) -> Iterator[Line]:
+        """Play one part after the other; each line is given as soon as its part is over.
+
+        Raises:
+            PageError, ProcessFailed: a part failed; the rest is not played.
+        """
+        for who, what, part in (
+            ("shopper", "signs in", self._sign_in),
+            ("shopper", "likes a product", self._like),
+            ("staff", "lowers its price", self._lower_price),
+            ("CRM", "mails the shopper", self._await_mail),
+            ("shopper", "reads the mail, clicks", self._click),
+            ("shopper", "orders at the new price", self._order),
+            ("staff", "sees it in the CRM", self._see),
+        ):
+            started = time.monotonic()
+            result = part()
+            yield Line(who, what, result, time.monotonic() - started)
+
+    def _sign_in(self) -> str:
+        _log_in(self._shopper, self._shopper_email, self._password)
+        return self._shopper_email
+
+    def _like(self) -> str:
+        found = self._shopper.get(f"/search/?q={STORY_PRODUCT.replace(' ', '+')}")
+        page = self._shopper.get(_link_like(found, r"/catalogue/[a-z0-9-]+_\d+/$"))
+        self._product_url = page.url
+        self._shopper.submit(page, page.form("/wishlists/add/"))
+        lists = self._shopper.get("/accounts/wishlists/")
+        mine = self._shopper.get(_link_like(lists, r"/wishlists/[a-z0-9]{6}/$"))
+        if STORY_PRODUCT not in mine.html:
+            raise PageError("The liked product is not on the wishlist.")
+        return f"{STORY_PRODUCT}, {_price(page)}"
+
+    def _lower_price(self) -> str:
+        _log_in(self._staff, self._staff_email, self._password)
+        number = self._product_url.rstrip("/").rpartition("_")[2]
+        page = self._staff.get(f"/dashboard/catalogue/products/{number}/")
+        form = page.form("create_update_product_form")
+        old = dict(form.values)["stockrecords-0-price"]
+        self._dropped_at = datetime.now(UTC)
+        after = self._staff.submit(page, form, stockrecords__0__price=NEW_PRICE, action="save")
+        if "/dashboard/catalogue/" not in after.url or "alert-danger" in after.html:
+            raise PageError(f"The dashboard did not take the new price. {after.complaints()}")
+        return f"{old} to {NEW_PRICE}, in the dashboard"
+
+    def _await_mail(self) -> str:
+        self._wait(lambda: bool(self._letters()), what="the mail about the lower price", seconds=MAIL_SECONDS)
+        self._letter = self._letters()[0]
+        took = (self._letter.received_at - self._dropped_at).total_seconds()
+        return f"“{self._letter.subject}”, {took:.1f} s after the price fell"
+
+    def _letters(self) -> list[Letter]:
+        # The shop's own mails (its order confirmation) have no unsubscribe header.
+        return [found for found in self._sink.letters_to(self._shopper_email) if found.message["List-Unsubscribe"]]
+
+    def _click(self) -> str:
+        letter = self._letter
+        assert letter is not None  # noqa: S101 - the part before failed otherwise
+        pixels = re.findall(r'src="([^"]+/open/[^"]+)"', letter.html)
+        if not pixels:
+            raise PageError("The mail has no picture that tells of its opening.")
+        self._shopper.get(pixels[0])
+        for link in dict.fromkeys(re.findall(r'href="([^"]+/click/[^"]+)"', letter.html)):
+            page = self._shopper.get(link)
+            if page.url.split("?")[0] == self._product_url:
+                return f"lands on {page.url}"
+        raise PageError("No link of the mail leads to the product.")
+
+    def _order(self) -> str:
+        page = self._shopper.get(self._product_url)
+        self._shopper.submit(page, page.form("/basket/add/"), quantity="1")
+        address = self._shopper.get("/checkout/")
+        names = {"first_name": "Hana", "last_name": "Lee", "line1": "12 Seochon-ro", "line4": "Seoul"}
+        form = address.form("new_shipping_address")
+        page = self._shopper.submit(address, form, **names, postcode="03035", country="KR")
+        page = page if "/preview" in page.url else self._shopper.get("/checkout/preview/")
+        page = self._shopper.submit(page, page.form("place_order_form"))
+        if "/checkout/thank-you" not in page.url:
+            raise PageError(f"The order was not placed. {page.complaints()}")
+        number = re.search(r"<strong>(\d{4,})</strong>|[Oo]rder number[^0-9]{0,80}(\d{4,})", page.html)
+        return f"order {next(filter(None, number.groups())) if number else 'placed'}"
+
+    def _see(self) -> str:
+        self._wait(
+            lambda: self._is_complete(self._message()), what="open and click in crmMessages", seconds=SHOWN_SECONDS
+        )
+        self._wait(lambda: self._orders_count() == 1, what="the order in crmContacts", seconds=SHOWN_SECONDS)
+        message = self._message()
+        return f"{message['campaign']['name']}: {message['state'].lower()}, opened, clicked; 1 order"
+
+    def _message(self) -> dict[str, Any]:
+        edges = self._staff.graphql(MESSAGES, {"first": 20})["crmMessages"]["edges"]
+        mine = [edge["node"] for edge in edges if edge["node"]["contact"]["email"] == self._shopper_email]
+        return mine[0] if mine else {}
+
+    def _orders_count(self) -> int:
+        edges = self._staff.graphql(CONTACT, {"email": self._shopper_email})["crmContacts"]["edges"]
+        return int(edges[0]["node"]["ordersCount"]) if edges else 0
+
+    @staticmethod
+    def _is_complete(message: dict[str, Any]) -> bool:
+        return bool(message) and message["state"] == "SENT" and bool(message["openedAt"]) and bool(message["clickedAt"])
+
+    def _wait(self, is_ready: Callable[[], bool], *, what: str, seconds: float) -> None:
+        self._processes.wait_until(is_ready, what=what, timeout_seconds=seconds)
+
+
+def _log_in(person: Browser, email: str, password: str) -> None:
+    page = person.get("/accounts/login/")
+    form = page.form("login_form")
+    credentials = {"login__username": email, "login__password": password, "login_submit": "Log In"}
+    after = person.submit(page, form, **credentials)
+    if "/logout/" not in after.html:
+        raise PageError(f"{email} could not sign in. {after.complaints()}")
+
+
+def _link_like(page: Page, pattern: str) -> str:
+    for link, _text in page.links:
+        if re.search(pattern, link):
+            return link
+    raise PageError(f"{page.url} has no link like {pattern}.")
+
+
+def _price(page: Page) -> str:
+    found = re.search(r'class="price_color">([^<]+)<', page.html)
+    return found.group(1).strip() if found else "price not shown"

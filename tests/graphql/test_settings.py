@@ -1,0 +1,41 @@
+"""The merchant's settings by the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from crm_plugin.merchant import Merchant
+from tests.graphql.conftest import MANAGER, VIEWER, Ask
+
+pytestmark = pytest.mark.django_db
+
+UPDATE = """mutation($input: CrmSettingsInput!) { crmSettingsUpdate(input: $input) {
+  settings { senderName languages emailCapCount } errors { field code message } } }"""
+
+
+def test_settings_that_were_never_saved_are_the_defaults(ask: Ask) -> None:
+    answer = ask("{ crmSettings { senderEmail languages emailCapHours updatedAt } }", caller=VIEWER)
+
+    assert answer.data["crmSettings"] == {"senderEmail": "", "languages": [], "emailCapHours": 16, "updatedAt": None}
+    assert not Merchant.objects.exists()
+
+
+def test_what_is_changed_is_saved_and_answered(ask: Ask) -> None:
+    changed = ask(UPDATE, caller=MANAGER, input={"senderName": "Shop", "languages": ["en", "ko"]})
+
+    assert changed.data["crmSettingsUpdate"] == {
+        "settings": {"senderName": "Shop", "languages": ["en", "ko"], "emailCapCount": 1},
+        "errors": [],
+    }
+    read = ask("{ crmSettings { senderName updatedAt } }", caller=VIEWER).data["crmSettings"]
+    assert read["senderName"] == "Shop"
+    assert read["updatedAt"] is not None
+
+
+def test_a_wrong_setting_is_told_by_field_and_saves_nothing(ask: Ask) -> None:
+    answer = ask(UPDATE, caller=MANAGER, input={"senderName": "Shop", "senderEmail": "not an address"})
+
+    payload = answer.data["crmSettingsUpdate"]
+    assert payload["settings"] is None
+    assert [(error["field"], error["code"]) for error in payload["errors"]] == [("senderEmail", "INVALID")]
+    assert not Merchant.objects.exists()

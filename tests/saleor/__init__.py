@@ -1,0 +1,1 @@
+"""Tests inside real Saleor: ``make test-saleor``."""

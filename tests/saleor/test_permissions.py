@@ -1,0 +1,136 @@
+"""The CRM's permissions among Saleor's, and who may call which field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from saleor.graphql.api import schema
+from saleor.graphql.tests.fixtures import ApiClient
+
+from crm_plugin.models import Campaign
+from tests.saleor import asking
+from tests.saleor.world import SaleorWorld
+
+pytestmark = [pytest.mark.saleor, pytest.mark.django_db]
+
+ADD_TO_GROUP = """
+mutation($input: PermissionGroupCreateInput!) { permissionGroupCreate(input: $input) {
+  group { permissions { code } } errors { field code message } } }
+"""
+CREATE = """
+mutation($input: CrmCampaignCreateInput!) { crmCampaignCreate(input: $input) {
+  campaign { name } errors { field code message } } }
+"""
+#: Every root field with arguments that are well formed, so that only the caller can be the reason of a refusal.
+STAFF_FIELDS = {
+    "crmCampaigns": "{ crmCampaigns(first: 1) { edges { node { id } } } }",
+    "crmCampaign": '{ crmCampaign(id: "Q3JtQ2FtcGFpZ246MQ==") { id } }',
+    "crmMessages": "{ crmMessages(first: 1) { edges { node { id } } } }",
+    "crmContacts": "{ crmContacts(first: 1) { edges { node { id } } } }",
+    "crmSettings": "{ crmSettings { senderName } }",
+}
+MANAGER_FIELDS = {
+    "crmSettingsUpdate": 'mutation { crmSettingsUpdate(input: {senderName: "X"}) { errors { code } } }',
+    "crmCampaignCreate": 'mutation { crmCampaignCreate(input: {name: "X", recipe: "liked_price_drop"}) '
+    "{ errors { code } } }",
+    "crmCampaignUpdate": 'mutation { crmCampaignUpdate(id: "Q3JtQ2FtcGFpZ246MQ==", input: {}) { errors { code } } }',
+    "crmCampaignPublish": 'mutation { crmCampaignPublish(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmCampaignPause": 'mutation { crmCampaignPause(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmCampaignDelete": 'mutation { crmCampaignDelete(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+}
+CUSTOMER_FIELDS = {
+    "crmMe": "{ crmMe { email } }",
+    "crmProductLike": 'mutation { crmProductLike(productId: "UHJvZHVjdDox") { isLiked } }',
+    "crmProductUnlike": 'mutation { crmProductUnlike(productId: "UHJvZHVjdDox") { isLiked } }',
+    "crmConsentUpdate": "mutation { crmConsentUpdate(input: {channel: EMAIL, isGranted: true}) { errors { code } } }",
+}
+
+
+def _codes(answer: dict[str, Any]) -> list[str]:
+    return [error["extensions"]["exception"]["code"] for error in answer.get("errors", ())]
+
+
+def test_every_field_of_the_crm_is_in_these_tests() -> None:
+    fields = {name for root in ("Query", "Mutation") for name in schema.get_type(root).fields if name.startswith("crm")}
+
+    assert fields == {*STAFF_FIELDS, *MANAGER_FIELDS, *CUSTOMER_FIELDS}
+
+
+@pytest.mark.parametrize("field", [*STAFF_FIELDS, *MANAGER_FIELDS, *CUSTOMER_FIELDS])
+def test_nobody_is_refused_everywhere(field: str, crm: Any) -> None:
+    query = {**STAFF_FIELDS, **MANAGER_FIELDS, **CUSTOMER_FIELDS}[field]
+
+    assert _codes(asking.post(asking.anybody(), query)) == ["PermissionDenied"]
+
+
+@pytest.mark.parametrize("field", [*STAFF_FIELDS, *MANAGER_FIELDS])
+@pytest.mark.parametrize("who", ["a customer", "staff without the permission", "an app without the permission"])
+def test_others_are_refused_what_is_staffs(field: str, who: str, crm: Any, world: SaleorWorld) -> None:
+    caller: ApiClient = {
+        "a customer": lambda: asking.customer(world.make_customer(email="ann@example.com")),
+        "staff without the permission": lambda: asking.staff("manage_products"),
+        "an app without the permission": lambda: asking.app("manage_products"),
+    }[who]()
+
+    answer = asking.post(caller, {**STAFF_FIELDS, **MANAGER_FIELDS}[field])
+
+    assert _codes(answer) == ["PermissionDenied"]
+    assert not Campaign.objects.exists()
+
+
+@pytest.mark.parametrize("field", MANAGER_FIELDS)
+def test_who_may_only_look_may_not_change(field: str, crm: Any) -> None:
+    assert _codes(asking.post(asking.staff("view_crm"), MANAGER_FIELDS[field])) == ["PermissionDenied"]
+
+
+@pytest.mark.parametrize("field", STAFF_FIELDS)
+@pytest.mark.parametrize("permission", ["view_crm", "manage_crm"])
+def test_who_may_look_sees(field: str, permission: str, crm: Any) -> None:
+    assert _codes(asking.post(asking.staff(permission), STAFF_FIELDS[field])) == []
+
+
+@pytest.mark.parametrize("make", [asking.staff, asking.app])
+def test_who_may_manage_creates_a_campaign(make: Any, crm: Any) -> None:
+    answer = asking.ask(make("manage_crm"), CREATE, input={"name": "Drops", "recipe": "liked_price_drop"})
+
+    assert answer["campaign"]["name"] == "Drops"
+    assert Campaign.objects.count() == 1
+
+
+def test_a_superuser_may(crm: Any) -> None:
+    client = asking.staff()
+    client.user.is_superuser = True
+    client.user.save()
+
+    assert "errors" not in asking.post(client, STAFF_FIELDS["crmSettings"])
+
+
+def test_the_permissions_are_saleors_too(crm: Any) -> None:
+    codes = {value.name for value in schema.get_type("PermissionEnum").values}
+
+    listed = asking.ask(asking.staff(), "{ shop { permissions { code name } } }")
+
+    assert {"VIEW_CRM", "MANAGE_CRM"} <= codes
+    assert {"VIEW_CRM", "MANAGE_CRM"} <= {permission["code"] for permission in listed["permissions"]}
+
+
+def test_a_permission_group_grants_them(crm: Any) -> None:
+    admin = asking.staff("manage_staff", "view_crm", "manage_crm")
+
+    answer = asking.ask(
+        admin,
+        ADD_TO_GROUP,
+        input={"name": "Marketing", "addPermissions": ["VIEW_CRM"], "restrictedAccessToChannels": False},
+    )
+
+    assert [permission["code"] for permission in answer["group"]["permissions"]] == ["VIEW_CRM"]
+
+
+def test_while_the_plugin_is_off_nothing_answers(configure: Any) -> None:
+    configure(active=False)
+
+    for query in (*STAFF_FIELDS.values(), *MANAGER_FIELDS.values()):
+        assert _codes(asking.post(asking.staff("manage_crm", email=f"{hash(query)}@example.com"), query)) == [
+            "NotActive"
+        ]

@@ -1,0 +1,66 @@
+"""The World: how the contract suite puts rows into a shop, whichever it is.
+
+Every adapter's tests have a fixture ``world`` that returns one. It writes the shop's own rows, as plainly as the shop
+allows (its ORM, its factories); whether hooks fire meanwhile does not matter to the suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import Any, Protocol, TypeAlias
+
+from crm_plugin.shop import Permission, ProductRef, Shop
+
+#: What is in a cart or an order: variants and how many of each.
+Lines: TypeAlias = Sequence[tuple[ProductRef, int]]
+
+
+class World(Protocol):
+    """Builds rows in one shop; everything is in the shop's default channel and its currency."""
+
+    shop: Shop
+
+    def make_customer(self, *, email: str, first_name: str = "", last_name: str = "") -> str:
+        """Make an account; return its customer id."""
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Delete the account."""
+
+    def make_product(self, *, prices: Sequence[Decimal], stocks: Sequence[int], name: str) -> Sequence[ProductRef]:
+        """Make one published product with a variant for each price; return the refs of the variants."""
+
+    def set_price(self, ref: ProductRef, price: Decimal) -> None:
+        """Change the price of the variant."""
+
+    def set_stock(self, ref: ProductRef, available: int) -> None:
+        """Change how many units of the variant can be sold."""
+
+    def unpublish(self, ref: ProductRef) -> None:
+        """Hide the whole product from shoppers."""
+
+    def delete_product(self, ref: ProductRef) -> None:
+        """Delete the whole product."""
+
+    def unsettle(self, ref: ProductRef) -> bool:
+        """Make the variant's price one that the shop is still computing; False when the shop knows no such state."""
+
+    def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
+        """Fill a new cart; return its ref. A shop may be unable to know a guest's e-mail here."""
+
+    def place_order(self, lines: Lines, *, customer_id: str = "", email: str = "", cart_ref: str = "") -> str:
+        """Place an order, out of the cart when there is one; return its ref."""
+
+    def make_draft_order(self, lines: Lines, *, customer_id: str) -> str:
+        """Make an order that is not placed yet; return its ref, or ``""`` when the shop knows no such state."""
+
+    def cancel_order(self, order_ref: str) -> None:
+        """Cancel the order."""
+
+    def context(
+        self, *, customer_id: str = "", is_staff: bool = False, permissions: Collection[Permission] = ()
+    ) -> Any:
+        """Return what the shop's GraphQL would hand to a resolver for this caller; nobody when all is left out.
+
+        With ``is_staff`` the account, made when ``customer_id`` is empty, is staff and has the permissions.
+        """

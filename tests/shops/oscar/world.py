@@ -1,0 +1,140 @@
+"""How tests put rows into a real Oscar shop, for the contract suite and for the adapter's own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import Permission as DjangoPermission
+from django.test import RequestFactory
+from oscar.apps.catalogue.categories import create_from_breadcrumbs
+from oscar.core.compat import get_user_model
+from oscar.core.loading import get_class, get_model
+
+from crm_plugin import shop
+from crm_plugin.shop import Permission, ProductRef, Shop
+from crm_plugin.shops.oscar import site
+from tests.shop_contract import Lines
+
+User: Any = get_user_model()
+Basket = get_model("basket", "Basket")
+Order = get_model("order", "Order")
+Partner = get_model("partner", "Partner")
+Product = get_model("catalogue", "Product")
+ProductClass = get_model("catalogue", "ProductClass")
+StockRecord = get_model("partner", "StockRecord")
+Free = get_class("shipping.methods", "Free")
+OrderCreator = get_class("order.utils", "OrderCreator")
+OrderNumberGenerator = get_class("order.utils", "OrderNumberGenerator")
+OrderTotalCalculator = get_class("checkout.calculators", "OrderTotalCalculator")
+Selector = get_class("partner.strategy", "Selector")
+
+PASSWORD = "correct horse battery"
+
+
+class OscarWorld:
+    """Rows of an Oscar shop; each product with several prices is a parent with children."""
+
+    def __init__(self) -> None:
+        self.shop: Shop = shop.current()
+        self._category = create_from_breadcrumbs("Home")
+        self._kind = ProductClass.objects.create(name="Goods")
+        self._partner = Partner.objects.create(name="Warehouse")
+
+    def make_customer(self, *, email: str, first_name: str = "", last_name: str = "") -> str:
+        """Make an account with ``PASSWORD``."""
+        names = {"first_name": first_name, "last_name": last_name}
+        return str(User.objects.create_user(uuid4().hex[:30], email, PASSWORD, **names).pk)
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Delete the account."""
+        User.objects.get(pk=customer_id).delete()
+
+    def make_product(self, *, prices: Sequence[Decimal], stocks: Sequence[int], name: str) -> Sequence[ProductRef]:
+        """Make a stand-alone product, or a parent with a child for each price."""
+        is_parent = len(prices) > 1
+        structure = Product.PARENT if is_parent else Product.STANDALONE
+        product = Product.objects.create(product_class=self._kind, structure=structure, title=name)
+        product.categories.add(self._category)
+        refs = []
+        for number, (price, stock) in enumerate(zip(prices, stocks, strict=True)):
+            row = (
+                Product.objects.create(parent=product, structure=Product.CHILD, title=f"{name} {number}")
+                if is_parent
+                else product
+            )
+            StockRecord.objects.create(
+                product=row, partner=self._partner, partner_sku=uuid4().hex, price=price, num_in_stock=stock
+            )
+            refs.append(ProductRef(str(product.pk), site.CHANNEL, str(row.pk)))
+        return refs
+
+    def set_price(self, ref: ProductRef, price: Decimal) -> None:
+        """Change the price silently."""
+        StockRecord.objects.filter(product_id=ref.variant_id).update(price=price)
+
+    def set_stock(self, ref: ProductRef, available: int) -> None:
+        """Change the stock silently."""
+        StockRecord.objects.filter(product_id=ref.variant_id).update(num_in_stock=available)
+
+    def unpublish(self, ref: ProductRef) -> None:
+        """Hide the product."""
+        Product.objects.filter(pk=ref.product_id).update(is_public=False)
+
+    def delete_product(self, ref: ProductRef) -> None:
+        """Delete the product and its children."""
+        Product.objects.get(pk=ref.product_id).delete()
+
+    def unsettle(self, ref: ProductRef) -> bool:
+        """Oscar's prices are always settled."""
+        return False
+
+    def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
+        """Fill a basket; Oscar knows no e-mail of a guest before the checkout."""
+        basket = Basket.objects.create(owner=User.objects.get(pk=customer_id) if customer_id else None)
+        basket.strategy = Selector().strategy()
+        for ref, quantity in lines:
+            basket.add_product(Product.objects.get(pk=ref.variant_id), quantity)
+        return str(basket.pk)
+
+    def place_order(self, lines: Lines, *, customer_id: str = "", email: str = "", cart_ref: str = "") -> str:
+        """Place an order as Oscar's checkout does."""
+        basket = Basket.objects.get(pk=cart_ref or self.make_cart(lines, customer_id=customer_id))
+        basket.strategy = Selector().strategy()
+        charge = Free().calculate(basket)
+        order = OrderCreator().place_order(
+            basket=basket,
+            total=OrderTotalCalculator().calculate(basket, charge),
+            shipping_method=Free(),
+            shipping_charge=charge,
+            user=User.objects.get(pk=customer_id) if customer_id else AnonymousUser(),
+            order_number=OrderNumberGenerator().order_number(basket),
+            **({} if customer_id else {"guest_email": email}),
+        )
+        basket.submit()
+        return str(order.pk)
+
+    def make_draft_order(self, lines: Lines, *, customer_id: str) -> str:
+        """Oscar has no drafts: a basket is one."""
+        return ""
+
+    def cancel_order(self, order_ref: str) -> None:
+        """Cancel the order as the dashboard does."""
+        Order.objects.get(pk=order_ref).set_status("Cancelled")
+
+    def context(
+        self, *, customer_id: str = "", is_staff: bool = False, permissions: Collection[Permission] = ()
+    ) -> Any:
+        """Return a request of the account."""
+        request = RequestFactory().post("/crm/graphql/")
+        if is_staff and not customer_id:
+            customer_id = self.make_customer(email=f"{uuid4().hex}@example.com")
+        if is_staff:
+            User.objects.filter(pk=customer_id).update(is_staff=True)
+            rows = DjangoPermission.objects.filter(codename__in=permissions, content_type__app_label="crm_plugin")
+            User.objects.get(pk=customer_id).user_permissions.add(*rows)
+        request.user = User.objects.get(pk=customer_id) if customer_id else AnonymousUser()
+        return request

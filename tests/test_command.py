@@ -1,0 +1,160 @@
+"""``manage.py crm``, as an operator types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from crm_plugin import activity, clock, guard, merchant
+from crm_plugin.models import Activity, Contact, Inbox, PriceWatch
+from crm_plugin.shop import Fact, FactKind
+from tests.fake_shop import FakeShop
+from tests.stories import consenting, running
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def crm(*words: str) -> str:
+    out = StringIO()
+    call_command("crm", *words, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def test_run_once_does_everything_that_is_due_without_a_worker(fake_shop: FakeShop, smtp):
+    running()
+    customer = fake_shop.add_customer(email="ann@example.com")
+    consenting(customer.customer_id)
+    product = fake_shop.add_product(price=50)
+    fake_shop.like(customer.customer_id, product.whole)
+    crm("run", "--once")
+    fake_shop.set_price(product.ref, 30)
+    PriceWatch.objects.update(due_at=clock.now())
+
+    said = crm("run", "--once")
+
+    assert said == "crm run: stopped\n"
+    assert len(smtp.letters) == 1
+
+
+def test_backfill_reads_history_and_restarting_reads_nothing_twice(fake_shop: FakeShop):
+    product = fake_shop.add_product(price=50)
+    for _ in range(3):
+        customer = fake_shop.add_customer()
+        fake_shop.place_order(product.ref, customer_id=customer.customer_id)
+
+    first = crm("backfill")
+    second = crm("backfill")
+    third = crm("backfill", "--restart")
+
+    assert (first, second) == ("crm backfill: 6 facts read\n", "crm backfill: 0 facts read\n")
+    assert third == first
+    assert Contact.objects.filter(orders_count=1).count() == 3
+    assert Activity.objects.filter(kind="ordered").count() == 3
+
+
+def test_backfill_says_what_to_do_when_the_crm_is_off(fake_shop: FakeShop):
+    fake_shop.is_enabled = False
+
+    with pytest.raises(CommandError, match="switch it on first"):
+        crm("backfill")
+
+
+def test_erase_forgets_a_person_and_wants_to_know_whom(fake_shop: FakeShop):
+    consenting("", "ann@example.com")
+
+    said = crm("erase", "--email", " Ann@Example.com ")
+
+    assert said == "crm erase: 1 contacts erased\n"
+    assert Contact.objects.get().email is None
+    with pytest.raises(CommandError, match="Say whom"):
+        crm("erase")
+
+
+def test_status_is_json_and_fails_when_somebody_should_look(fake_shop: FakeShop):
+    healthy = json.loads(crm("status"))
+    activity.record(Fact(kind=FactKind.VIEWED, source_key="v", customer_id="1"))
+    waiting = json.loads(crm("status"))
+    Inbox.objects.update(error="broken")
+
+    with pytest.raises(CommandError, match="set aside"):
+        crm("status")
+
+    assert healthy["enabled"] is True
+    assert (healthy["activity"]["inbox_rows"], waiting["activity"]["inbox_rows"]) == (0, 1)
+
+
+def test_status_fails_when_a_hook_failed(fake_shop: FakeShop):
+    @guard.guarded("test.hook")
+    def hook() -> None:
+        raise RuntimeError
+
+    hook()
+
+    with pytest.raises(CommandError, match="failed"):
+        crm("status")
+
+
+def test_status_says_what_went_wrong_and_retry_puts_it_right(fake_shop: FakeShop):
+    @guard.guarded("test.hook")
+    def hook() -> None:
+        raise RuntimeError("no such thing")
+
+    hook()
+    activity.record(Fact(kind=FactKind.SIGNED_UP, source_key="s", customer_id="77", email="ann@example.com"))
+    pk = Inbox.objects.get().pk
+    Inbox.objects.update(error="ValueError('bad')\nDETAIL: ann@example.com")
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="crm retry"):
+        call_command("crm", "status", stdout=out)
+    said = crm("retry")
+
+    state = json.loads(out.getvalue())
+    assert state["set_aside"] == {str(pk): "signed_up: ValueError('bad')"}
+    assert state["last_failures"]["test.hook"].endswith("RuntimeError: no such thing")
+    assert said == "crm retry: 1 facts in line again, 1 failed hooks forgotten\n"
+    assert json.loads(crm("status"))["activity"]["inbox_rows"] == 1
+    crm("run", "--once")
+    assert Contact.objects.get().email == "ann@example.com"
+
+
+def test_run_works_until_it_is_asked_to_stop():
+    merchant.load().save()
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "demo.settings",
+        "DATABASE_URL": _url_of_the_test_database(),
+        "CRM_PUMP_SECONDS": "0.1",
+        "DEMO_SEARCH": "ram",
+    }
+    activity.record(Fact(kind=FactKind.SIGNED_UP, source_key="s", customer_id="77", email="ann@example.com"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "django", "crm", "run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE
+    )
+    try:
+        end = time.monotonic() + 30
+        while not Contact.objects.exists() and time.monotonic() < end and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+
+    assert Contact.objects.get().email == "ann@example.com"
+    assert (process.returncode, said) == (0, b"crm run: stopped\n")
+
+
+def _url_of_the_test_database() -> str:
+    row = connection.settings_dict
+    return f"postgres://{row['USER']}:{row['PASSWORD']}@/{row['NAME']}?host={row['HOST']}&port={row['PORT'] or 5432}"

@@ -1,0 +1,127 @@
+"""The FakeShop keeps the contract of the port, so that tests on it mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from crm_plugin import clock
+from crm_plugin.shop import Actor, Fact, FactKind, OrderState, Permission, Position, ProductRef
+from tests.fake_shop import FakeContext, FakeShop
+from tests.shop_contract import Lines, ShopContract
+
+
+class FakeWorld:
+    """Rows of the FakeShop."""
+
+    def __init__(self, shop: FakeShop) -> None:
+        self.shop = shop
+
+    def make_customer(self, *, email: str, first_name: str = "", last_name: str = "") -> str:
+        return self.shop.add_customer(email=email, first_name=first_name, last_name=last_name).customer_id
+
+    def delete_customer(self, customer_id: str) -> None:
+        self.shop.delete_customer(customer_id)
+
+    def make_product(self, *, prices: Sequence[Decimal], stocks: Sequence[int], name: str) -> Sequence[ProductRef]:
+        product = self.shop.add_product(price=prices[0], stock=stocks[0], name=name)
+        more = zip(prices[1:], stocks[1:], strict=True)
+        return [product.ref, *(self.shop.add_variant(product, price=price, stock=stock) for price, stock in more)]
+
+    def set_price(self, ref: ProductRef, price: Decimal) -> None:
+        self.shop.set_price(ref, price)
+
+    def set_stock(self, ref: ProductRef, available: int) -> None:
+        self.shop.set_stock(ref, available)
+
+    def unpublish(self, ref: ProductRef) -> None:
+        self.shop.unpublish(ref)
+
+    def delete_product(self, ref: ProductRef) -> None:
+        self.shop.delete_product(ref)
+
+    def unsettle(self, ref: ProductRef) -> bool:
+        self.shop.unsettle(ref)
+        return True
+
+    def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
+        ((ref, quantity),) = lines
+        return self.shop.add_cart(ref, customer_id=customer_id, email=email, quantity=quantity).cart_ref
+
+    def place_order(self, lines: Lines, *, customer_id: str = "", email: str = "", cart_ref: str = "") -> str:
+        ((ref, quantity),) = lines
+        order = self.shop.place_order(ref, customer_id=customer_id, email=email, cart_ref=cart_ref, quantity=quantity)
+        return order.order_ref
+
+    def make_draft_order(self, lines: Lines, *, customer_id: str) -> str:
+        del lines, customer_id
+        return ""
+
+    def cancel_order(self, order_ref: str) -> None:
+        self.shop.set_order_state(order_ref, OrderState.CANCELLED)
+
+    def context(
+        self, *, customer_id: str = "", is_staff: bool = False, permissions: Collection[Permission] = ()
+    ) -> FakeContext:
+        if is_staff:
+            return FakeContext(Actor("1", "staff@example.com", is_staff=True, permissions=frozenset(permissions)))
+        account = self.shop.customer_rows.get(customer_id)
+        return FakeContext(Actor(account.customer_id, account.email) if account else Actor())
+
+
+@pytest.fixture
+def world(fake_shop: FakeShop) -> FakeWorld:
+    return FakeWorld(fake_shop)
+
+
+class TestFakeShop(ShopContract):
+    """The contract suite, run on it."""
+
+
+def test_a_test_may_listen_instead_of_the_engine() -> None:
+    told: list[Fact] = []
+    shop = FakeShop(tell=told.append)
+
+    shop.like("1", shop.add_product().ref)
+
+    assert [fact.kind for fact in told] == [FactKind.LIKED]
+
+
+def test_a_shop_that_is_switched_off_tells_nothing() -> None:
+    told: list[Fact] = []
+    shop = FakeShop(tell=told.append)
+    shop.is_enabled = False
+
+    shop.like("1", shop.add_product().ref)
+
+    assert told == []
+    assert len(shop.likes("1")) == 1
+
+
+def test_a_product_has_its_own_price_in_each_channel() -> None:
+    shop = FakeShop()
+    product = shop.add_product(price="10.00")
+    shop.list_in(ProductRef(product.product_id, "kr", product.variant_id), price=15_000)
+
+    (here,) = shop.offers([product.product_id], shop_channel="default")
+    (there,) = shop.offers([product.product_id], shop_channel="kr")
+
+    assert (here.price.currency, there.price.currency, there.price.amount) == ("EUR", "KRW", 15_000)
+
+
+def test_an_order_appears_again_in_the_stream_with_its_new_state() -> None:
+    shop = FakeShop()
+    order = shop.place_order(shop.add_product().ref, email="guest@example.com")
+    with clock.travel(by=timedelta(hours=1)):
+        shop.set_order_state(order.order_ref, OrderState.PAID)
+
+    page = shop.changed_since("orders", _position(shop, order.order_ref), limit=10)
+
+    assert [fact.kind for fact in page.facts] == [FactKind.ORDERED, FactKind.PAID]
+
+
+def _position(shop: FakeShop, order_ref: str) -> Position:
+    return Position(shop.order_rows[order_ref].placed_at, order_ref)
