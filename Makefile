@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 WORKERS ?= 2
+# Ten times what the suite takes: whatever hangs, `make test` ends.
+TEST_LIMIT_SECONDS ?= 1800
 SALEOR_SRC ?= $(HOME)/saleor
 
 .DEFAULT_GOAL := help
@@ -34,7 +36,7 @@ demo: setup
 	@$(PY) -m demo
 
 test: setup
-	@$(PY) -m demo.services.postgres -- $(PY) -m pytest -n $(WORKERS) --dist worksteal -q $(ARGS) \
+	@$(PY) -m demo.services.postgres --limit-seconds $(TEST_LIMIT_SECONDS) -- $(PY) -m pytest -n $(WORKERS) --dist worksteal -q $(ARGS) \
 		&& echo "make test: passed" || { echo "make test: FAILED"; exit 1; }
 
 test-saleor:

@@ -46,6 +46,22 @@ class Settings(BaseModel):
     reconcile_batch: int = Field(1_000, ge=1, description="Shop rows read at once by reconcile and backfill.")
     loop_seconds: float = Field(20.0, gt=0, description="The longest that one run of a background loop works.")
 
+    audience_seconds: float = Field(
+        30.0, gt=0, description="Beat: segments follow the passing of time; builds, imports."
+    )
+    follow_batch: int = Field(2_000, ge=1, description="Contacts whose segments are looked at in one transaction.")
+    segment_build_seconds: float = Field(300.0, gt=0, description="The longest that building one segment may take.")
+    preview_seconds: float = Field(10.0, gt=0, description="The longest that counting an audience may take.")
+    score_seconds: float = Field(3600.0, gt=0, description="RFM classes and stages are computed anew this often.")
+    group_refresh_seconds: float = Field(3600.0, gt=0, description="Categories of a known product are re-read after.")
+
+    collect_origins: tuple[str, ...] = Field(
+        (), description="Origins that may report behaviour, besides the shop's own."
+    )
+    collect_events_per_minute: int = Field(600, ge=1, description="Storefront events taken from one address a minute.")
+    proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front that append to X-Forwarded-For.")
+    visitor_days: int = Field(180, ge=1, description="A visitor who never said who they are is forgotten after these.")
+
     lease_seconds: float = Field(300.0, gt=0, description="A claim older than this belongs to a dead worker.")
     max_attempts: int = Field(6, ge=1, description="Tries at the provider before a retryable failure is final.")
     retry_seconds: float = Field(60.0, gt=0, description="Pause before the second try; doubles with each one.")
@@ -62,7 +78,7 @@ def _load() -> dict[str, Any]:
             values[name] = getattr(django_settings, key)
         elif key in os.environ:
             raw = os.environ[key]
-            is_list = name == "dashboard_origins"
+            is_list = name in {"collect_origins", "dashboard_origins"}
             values[name] = tuple(part.strip() for part in raw.split(",") if part.strip()) if is_list else raw
     return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -10,6 +11,7 @@ from django.core.validators import validate_email
 from django.db import models, transaction
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from crm_plugin import shop
 from crm_plugin.errors import InvalidInput
 
 
@@ -26,6 +28,7 @@ class Merchant(models.Model):
     postal_address = models.CharField(max_length=300, blank=True, default="")
     default_language = models.CharField(max_length=12, default="en")
     languages = models.JSONField(default=list, help_text="Language codes that templates are written in.")
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", help_text="Empty: the shop's.")
     consent_text = models.TextField(blank=True, default="", help_text="Why the reader gets this mail.")
     email_cap_count = models.PositiveSmallIntegerField(default=1, help_text="Marketing e-mails per person …")
     email_cap_hours = models.PositiveSmallIntegerField(default=16, help_text="… in this many hours; 0: no cap.")
@@ -43,6 +46,14 @@ class Merchant(models.Model):
 def load() -> Merchant:
     """Return the merchant's settings; defaults when nothing was saved yet (nothing is written)."""
     return Merchant.objects.filter(pk=1).first() or Merchant(pk=1)
+
+
+def zone() -> ZoneInfo:
+    """Return the zone that "ten o'clock" and "yesterday" are meant in: the merchant's choice, else the shop's.
+
+    A shop's own setting is often its server's (Saleor's is UTC unless somebody changed it for all of Django).
+    """
+    return ZoneInfo(load().time_zone or shop.current().identity().time_zone)
 
 
 def _address(value: str) -> str:
@@ -70,6 +81,12 @@ def _language(value: str) -> str:
     return code
 
 
+def _zone(value: str) -> str:
+    if value and value not in available_timezones():
+        raise ValueError("is not a time zone such as Asia/Seoul")
+    return value
+
+
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -91,6 +108,7 @@ class MerchantChange(BaseModel):
     postal_address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
     default_language: _Language = "en"
     languages: Annotated[tuple[_Language, ...], Field(max_length=35, strict=False), AfterValidator(_distinct)] = ()
+    time_zone: Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), AfterValidator(_zone)] = ""
     consent_text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
     email_cap_count: int = Field(1, ge=1, le=100)
     email_cap_hours: int = Field(16, ge=0, le=24 * 31)

@@ -2,22 +2,29 @@
 
 from crm_plugin.activity.models import (
     Activity,
+    GroupedProduct,
     Inbox,
+    Inflow,
     Interest,
     OwnLike,
     PriceDrop,
     PriceWatch,
     PriceWave,
+    ProductGroup,
     Watermark,
 )
-from crm_plugin.automations.models import Campaign, CampaignVersion, Enrollment, FanOut
+from crm_plugin.audience.models import Export, ListImport, Member, Score, Segment, SegmentVersion
+from crm_plugin.automations.models import Campaign, CampaignVersion, Enrollment, FanOut, ScheduleSlot
 from crm_plugin.contacts.models import (
+    Attribute,
     Consent,
     ConsentEvent,
     Contact,
     ContactSpend,
     Erasure,
     Suppression,
+    Touched,
+    Visitor,
 )
 from crm_plugin.guard import Failure
 from crm_plugin.merchant import Merchant
@@ -25,6 +32,7 @@ from crm_plugin.messaging.models import Link, Message, Template
 
 __all__ = [
     "Activity",
+    "Attribute",
     "Campaign",
     "CampaignVersion",
     "Consent",
@@ -33,18 +41,30 @@ __all__ = [
     "ContactSpend",
     "Enrollment",
     "Erasure",
+    "Export",
     "Failure",
     "FanOut",
+    "GroupedProduct",
     "Inbox",
+    "Inflow",
     "Interest",
     "Link",
+    "ListImport",
+    "Member",
     "Merchant",
     "Message",
     "OwnLike",
     "PriceDrop",
     "PriceWatch",
     "PriceWave",
+    "ProductGroup",
+    "ScheduleSlot",
+    "Score",
+    "Segment",
+    "SegmentVersion",
     "Suppression",
     "Template",
+    "Touched",
+    "Visitor",
     "Watermark",
 ]

@@ -1,6 +1,6 @@
 """The conductor: the one file in which the way of a fact through the house reads as code.
 
-record -> project -> match -> enroll -> advance -> compose -> gate -> deliver -> track
+record -> project -> follow -> match -> enroll -> advance -> compose -> gate -> deliver -> track
 
 Every function here is one pass that any number of workers may run at the same time, over and over: the database is the
 queue. Each is bounded in time, does nothing while the operator has the CRM switched off, and leaves whole transactions.
@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import timedelta
 from functools import partial
 
 from django.db import DatabaseError, OperationalError, transaction
 
-from crm_plugin import activity, automations, contacts, messaging, nudge, shop
+from crm_plugin import activity, audience, automations, clock, contacts, messaging, nudge, shop
 from crm_plugin.activity import Batch, Purpose, Step
 from crm_plugin.conf import settings
 from crm_plugin.contacts import Merge, Person
@@ -29,12 +30,14 @@ _REACHED = (MessageState.SENT, MessageState.UNKNOWN)
 
 
 def pump() -> int:
-    """Drain the inbox, fan out price waves and advance due runs until nothing is left or the time is over.
+    """Drain the inbox, follow with the segments, fan out price waves and advance due runs until nothing is left.
+
+    In turn, a batch of each: facts that go on arriving, or a long queue of one of them, hold up no other.
 
     Returns:
         How much was done; 0 when there was nothing to do.
     """
-    done = _repeat(_drain_once) + _repeat(_fan_out_once) + _repeat(_advance_once)
+    done = _in_turn(_drain_once, _follow_once, _fan_out_once, _schedule_once, _advance_once)
     if done:
         nudge.now("crm.deliver")
     return done
@@ -51,6 +54,23 @@ def watch_prices() -> int:
     if read:
         nudge.now("crm.pump")
     return read
+
+
+def upkeep_audience() -> int:
+    """Let segments follow the passing of time, build those that were saved, read lists in, score everybody anew.
+
+    Returns:
+        How much was done; 0 when there was nothing to do.
+    """
+    done = _repeat(_sweep_once) + _in_turn(_build_once, _import_once, _clear_once) + _repeat(_rescore_once)
+    if done:
+        nudge.now("crm.pump")
+    return done
+
+
+def import_lists() -> int:
+    """Read in the lists that wait; return how many batches of lines were done."""
+    return _repeat(_import_once)
 
 
 def reconcile() -> int:
@@ -83,7 +103,7 @@ def backfill(progress: Callable[[str, int], None]) -> int:
 
 
 def housekeep() -> None:
-    """Turn expired leases into `unknown`, end campaigns, stop watching what nobody cares for."""
+    """Turn expired leases into `unknown`, end campaigns, stop watching what nobody cares for, forget visitors."""
     if not _is_on():
         return
     with shop.current().writable():
@@ -92,6 +112,9 @@ def housekeep() -> None:
         with transaction.atomic():
             automations.end_campaigns()
             activity.forget_unwanted(settings().price_scan_batch)
+        with transaction.atomic():
+            activity.refresh_groups(settings().price_scan_batch)
+            contacts.forget_visitors(clock.now() - timedelta(days=settings().visitor_days), settings().price_scan_batch)
 
 
 def erase(*, customer_id: str = "", email: str = "") -> int:
@@ -100,8 +123,10 @@ def erase(*, customer_id: str = "", email: str = "") -> int:
         ids = contacts.lock_identity(customer_id=customer_id, email=email)
         automations.forget(ids)
         messaging.forget(ids)
+        audience.forget(ids)
         activity.forget(ids, customer_ids=[customer_id] if customer_id else [])
         contacts.erase(ids, also=[Person(customer_id, email)])
+        contacts.touch(ids)  # somebody may be putting them into a segment at this moment
     return len(ids)
 
 
@@ -124,6 +149,7 @@ def _drain(claim: Callable[[], Batch | None]) -> int:
         people = activity.people_in(batch)
         _resolve(batch, people)
         added = activity.project(batch, people)
+        activity.touch_people(added, audience.watched_kinds())
         automations.match(added)
         tracked = [pk for kind in _TRACKED_KINDS for pk in added.get(kind, ())]
         messaging.project_tracking([Tracked(*event) for event in activity.tracked(tracked)])
@@ -137,6 +163,7 @@ def _drain(claim: Callable[[], Batch | None]) -> int:
 def _resolve(batch: Batch, people: Collection[Person]) -> None:
     resolution = contacts.resolve(people, seen_before=batch.oldest_at)
     activity.drop_erased(batch, resolution.erased_at)
+    activity.hand_over(batch, resolution.handovers)
     merges = (*resolution.merges, *contacts.refresh_customers(batch.changed_customers))
     for merge in merges:
         _absorb(merge)
@@ -146,6 +173,7 @@ def _absorb(merge: Merge) -> None:
     activity.absorb(merge)
     automations.absorb(merge)
     messaging.absorb(merge.source_id, merge.target_id)
+    audience.absorb(merge)
     contacts.absorb(merge)
 
 
@@ -169,10 +197,45 @@ def _drain_row_by_row() -> int:
     return settings().drain_batch
 
 
+def _follow_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        return audience.follow(settings().follow_batch)
+
+
+def _sweep_once() -> int:
+    with shop.current().writable():
+        return _at_least_one(audience.sweep())
+
+
+def _build_once() -> int:
+    with shop.current().writable():
+        return _at_least_one(audience.build())
+
+
+def _import_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        return _at_least_one(audience.import_step(on_merge=_absorb))
+
+
+def _clear_once() -> int:
+    with shop.current().writable():
+        return _at_least_one(audience.clear_archived(settings().follow_batch))
+
+
+def _rescore_once() -> int:
+    with shop.current().writable():
+        return audience.rescore()
+
+
 def _fan_out_once() -> int:
     with shop.current().writable(), transaction.atomic():
-        concerned = automations.fan_out()
-    return 0 if concerned is None else max(concerned, 1)
+        return _at_least_one(automations.fan_out())
+
+
+def _schedule_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        automations.plan_slots()
+        return _at_least_one(automations.run_slot())
 
 
 def _advance_once() -> int:
@@ -233,16 +296,33 @@ def _is_on() -> bool:
     return shop.current().operator().is_enabled
 
 
+def _at_least_one(done: int | None) -> int:
+    """Count a pass that found something to do and changed nothing by it; None is one that found nothing."""
+    return 0 if done is None else max(done, 1)
+
+
 def _repeat(work: Callable[[], int]) -> int:
     """Do ``work`` until it finds nothing, the loop's time is over, or the operator switches the CRM off."""
-    end, total = time.monotonic() + settings().loop_seconds, 0
-    while time.monotonic() < end and _is_on():
-        try:
-            done = work()
-        except DatabaseError:
-            logger.exception("crm: a pass failed and was rolled back; beat tries again")
+    return _in_turn(work)
+
+
+def _in_turn(*passes: Callable[[], int]) -> int:
+    """Do the passes in turn, until a whole round finds nothing, the time is over, or the CRM is switched off.
+
+    One that fails is left out from then on: beat tries again.
+    """
+    end, total, failed = time.monotonic() + settings().loop_seconds, 0, set()
+    while True:
+        before = total
+        for work in passes:
+            if time.monotonic() >= end or not _is_on():
+                return total
+            if work in failed:
+                continue
+            try:
+                total += work()
+            except DatabaseError:
+                logger.exception("crm: a pass failed and was rolled back; beat tries again")
+                failed.add(work)
+        if total == before:
             return total
-        if not done:
-            break
-        total += done
-    return total

@@ -65,6 +65,7 @@ class CRMPlugin(BasePlugin):
     customer_updated = hook(facts.customer_changed)
 
     checkout_created = hook(facts.cart_changed)
+    checkout_metadata_updated = hook(facts.cart_changed)
     checkout_updated = hook(facts.cart_changed)
 
     order_bulk_created = hook(facts.orders_imported)

@@ -12,7 +12,7 @@ from crm_plugin import pipeline
 
 @shared_task(name="crm.pump", ignore_result=True)
 def pump() -> None:
-    """Drain, fan out, advance."""
+    """Drain, follow, fan out, advance."""
     pipeline.pump()
 
 
@@ -26,6 +26,12 @@ def deliver() -> None:
 def watch_prices() -> None:
     """Read the watched prices that are due."""
     pipeline.watch_prices()
+
+
+@shared_task(name="crm.audience", ignore_result=True)
+def upkeep_audience() -> None:
+    """Segments follow time; builds, imports, scores."""
+    pipeline.upkeep_audience()
 
 
 @shared_task(name="crm.reconcile", ignore_result=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -134,10 +133,9 @@ def _finish(logs: Path, name: str, arguments: list[str], environment: dict[str, 
     """
     with Processes(logs) as processes:
         child = processes.start(name, [sys.executable, *arguments], env=environment)
-        try:
-            code = child.process.wait(START_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise ProcessFailed(f"{name} took longer than {START_SECONDS:g} s:\n{child.tail()}") from None
+        code = child.wait(START_SECONDS)
+        if code is None:
+            raise ProcessFailed(f"{name} took longer than {START_SECONDS:g} s:\n{child.tail()}")
     if code:
         raise ProcessFailed(f"{name} ended with {code}:\n{child.tail()}")
     return "\n".join(f"            {line}" for line in child.log.read_text(errors="replace").splitlines())

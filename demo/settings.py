@@ -138,6 +138,7 @@ if CELERY_BROKER_URL == FILE_BROKER:
     _queue, _control = STATE / "broker" / "queue", STATE / "broker" / "control"
     for _folder in (_queue, _control):
         _folder.mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT = "demo.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_queue),
         "data_folder_out": str(_queue),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from demo import questions
 from demo.browser import Browser, Page, PageError
 from demo.goods import STORY_PRODUCT
 from demo.services.mailsink import Letter, MailSink
@@ -20,6 +21,8 @@ from demo.services.processes import Processes
 #: A price drop reaches the reader within seconds; a slow machine gets more.
 MAIL_SECONDS = 90.0
 SHOWN_SECONDS = 45.0
+#: A segment follows within a minute, also one that was saved a moment ago.
+MEMBER_SECONDS = 60.0
 NEW_PRICE = "36.00"
 
 MESSAGES = """
@@ -58,6 +61,7 @@ class Story:
         self._product_url = ""
         self._dropped_at = datetime.now(UTC)
         self._letter: Letter | None = None
+        self._segment = ""
 
     def play(self) -> Iterator[Line]:
         """Play one part after the other; each line is given as soon as its part is over.
@@ -71,7 +75,10 @@ class Story:
             ("staff", "lowers its price", self._lower_price),
             ("CRM", "mails the shopper", self._await_mail),
             ("shopper", "reads the mail, clicks", self._click),
+            ("staff", "asks about the product", self._ask),
+            ("staff", "saves a segment", self._save_segment),
             ("shopper", "orders at the new price", self._order),
+            ("CRM", "puts her into the segment", self._follow),
             ("staff", "sees it in the CRM", self._see),
         ):
             started = time.monotonic()
@@ -93,10 +100,13 @@ class Story:
             raise PageError("The liked product is not on the wishlist.")
         return f"{STORY_PRODUCT}, {_price(page)}"
 
+    @property
+    def _product_id(self) -> str:
+        return self._product_url.rstrip("/").rpartition("_")[2]
+
     def _lower_price(self) -> str:
         _log_in(self._staff, self._staff_email, self._password)
-        number = self._product_url.rstrip("/").rpartition("_")[2]
-        page = self._staff.get(f"/dashboard/catalogue/products/{number}/")
+        page = self._staff.get(f"/dashboard/catalogue/products/{self._product_id}/")
         form = page.form("create_update_product_form")
         old = dict(form.values)["stockrecords-0-price"]
         self._dropped_at = datetime.now(UTC)
@@ -141,6 +151,22 @@ class Story:
             raise PageError(f"The order was not placed. {page.complaints()}")
         number = re.search(r"<strong>(\d{4,})</strong>|[Oo]rder number[^0-9]{0,80}(\d{4,})", page.html)
         return f"order {next(filter(None, number.groups())) if number else 'placed'}"
+
+    def _ask(self) -> str:
+        return questions.ask(self._staff, product_id=self._product_id)
+
+    def _save_segment(self) -> str:
+        self._segment, told = questions.save_buyers(self._staff, product_id=self._product_id)
+        return told
+
+    def _follow(self) -> str:
+        self._wait(
+            lambda: self._shopper_email in questions.members(self._staff, segment=self._segment)[1],
+            what="the shopper in the segment",
+            seconds=MEMBER_SECONDS,
+        )
+        count, _people = questions.members(self._staff, segment=self._segment)
+        return f"{count} people now, nobody rebuilt it"
 
     def _see(self) -> str:
         self._wait(

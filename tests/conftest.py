@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from demo.services.mailsink import MailSink
     from tests.fake_shop import FakeShop
 
-pytest_plugins = ["tests.features_plugin"]
+pytest_plugins = ["tests.features_plugin", "tests.watchdog_plugin"]
 
 #: The tests of the Saleor adapter need Saleor's own interpreter: ``make test-saleor``.
 collect_ignore = [] if importlib.util.find_spec("saleor") else ["saleor"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from crm_plugin.money import Money
-from crm_plugin.shop import Offer, ProductCard, ProductRef, ShopChannel
+from crm_plugin.shop import Group, GroupKind, Offer, ProductCard, ProductRef, ShopChannel
 
 
 @dataclass(slots=True)
@@ -39,6 +39,7 @@ class FakeProduct:
     names: Mapping[str, str]
     categories: tuple[str, ...]
     variants: list[FakeVariant] = field(default_factory=list)
+    group_keys: set[str] = field(default_factory=set)
 
     @property
     def variant_id(self) -> str:
@@ -99,6 +100,8 @@ class FakeCatalogue:
         self._channels = {channel.slug: channel for channel in channels}
         self.default_channel = channels[0].slug
         self.products: dict[str, FakeProduct] = {}
+        self.group_rows: dict[str, Group] = {}
+        self._parents: dict[str, str] = {}
         self._variants_count = 0
 
     def money(self, amount: Decimal | str | int, *, shop_channel: str = "") -> Money:
@@ -148,6 +151,27 @@ class FakeCatalogue:
         self._variant(ref).listings[ref.shop_channel] = FakeListing(
             self.money(price, shop_channel=ref.shop_channel), self.money(regular, shop_channel=ref.shop_channel)
         )
+
+    def add_group(self, name: str, *, kind: GroupKind = GroupKind.CATEGORY, parent: Group | None = None) -> Group:
+        """Add a category (below ``parent``) or a collection."""
+        path = f"{parent.path} / {name}" if parent else name
+        group = Group(kind, str(len(self.group_rows) + 1), name, path)
+        self.group_rows[group.key] = group
+        if parent is not None:
+            self._parents[group.key] = parent.key
+        return group
+
+    def put_in(self, product: FakeProduct, *groups: Group) -> None:
+        """Put a product into these groups and into no other."""
+        product.group_keys = {group.key for group in groups}
+
+    def with_those_above(self, keys: set[str]) -> frozenset[str]:
+        """Return the keys and those of all the categories above them."""
+        found: set[str] = set()
+        while keys - found:
+            found |= keys
+            keys = {self._parents[key] for key in found if key in self._parents}
+        return frozenset(found)
 
     def set_price(
         self, ref: ProductRef, price: Decimal | str | int, *, regular_price: Decimal | str | int | None = None

@@ -20,6 +20,7 @@ from crm_plugin.shop import (
     Customer,
     Fact,
     FactKind,
+    Group,
     Like,
     Offer,
     Operator,
@@ -120,6 +121,19 @@ class FakeShop(FakeTrade):
         refs = [ProductRef(key, shop_channel) for key in self.products]
         cards = self.product_cards(refs, language=language).values()
         return [card for card in cards if text.lower() in card.name.lower()][:limit]
+
+    def product_groups(self, product_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Return the keys of the products' groups and of the categories above them."""
+        known = [self.products[key] for key in product_ids if key in self.products]
+        return {product.product_id: self.with_those_above(product.group_keys) for product in known}
+
+    def groups(self, keys: Collection[str], *, language: str) -> Mapping[str, Group]:
+        """Return the groups by key."""
+        return {key: self.group_rows[key] for key in keys if key in self.group_rows}
+
+    def search_groups(self, text: str, *, language: str, limit: int) -> Sequence[Group]:
+        """Return the groups whose name contains ``text``."""
+        return [group for group in self.group_rows.values() if text.lower() in group.name.lower()][:limit]
 
     # The port: carts, orders, likes
 

@@ -54,19 +54,24 @@ class FakeTrade(FakeCatalogue):
         offer = next(offer for offer in offers if ref.variant_id in ("", offer.variant_id))
         return Line(str(next(self._numbers)), ref.product_id, offer.variant_id, quantity, offer.price)
 
-    def add_cart(self, *refs: ProductRef, customer_id: str = "", email: str = "", quantity: int = 1) -> Cart:
+    def add_cart(self, *refs: ProductRef, quantity: int = 1, **who: str) -> Cart:
         """Put a cart with one line for each product into the shop."""
-        key = f"cart-{next(self._numbers)}"
-        return self.change_cart(key, *refs, customer_id=customer_id, email=email, quantity=quantity)
+        return self.change_cart(f"cart-{next(self._numbers)}", *refs, quantity=quantity, **who)
 
     def change_cart(
-        self, cart_ref: str, *refs: ProductRef, customer_id: str = "", email: str = "", quantity: int = 1
+        self,
+        cart_ref: str,
+        *refs: ProductRef,
+        customer_id: str = "",
+        email: str = "",
+        visitor_id: str = "",
+        quantity: int = 1,
     ) -> Cart:
         """Replace what is in a cart; no products at all empties it."""
         channel = refs[0].shop_channel if refs else self.default_channel
         lines = tuple(self.line(ref, quantity=quantity) for ref in refs)
         url = f"https://shop.example/cart/{cart_ref}/"
-        self.cart_rows[cart_ref] = Cart(cart_ref, channel, lines, clock.now(), customer_id, email, url)
+        self.cart_rows[cart_ref] = Cart(cart_ref, channel, lines, clock.now(), customer_id, email, url, visitor_id)
         return self.cart_rows[cart_ref]
 
     def place_order(

@@ -42,5 +42,10 @@ class _TablesWithoutHistory(dict[str, None]):
             raise KeyError(label)
 
 
+#: No query of a test waits for ever: for a lock, for itself, or for a test that forgot its transaction.
+_LIMITS = "-c lock_timeout=60s -c statement_timeout=90s -c idle_in_transaction_session_timeout=180s"
+
 if IS_TEST_RUN:
+    _options = DATABASES["default"].setdefault("OPTIONS", {})  # noqa: F405 - the demo's
+    _options["options"] = f"{_options.get('options', '')} {_LIMITS}".strip()
     MIGRATION_MODULES = _TablesWithoutHistory()

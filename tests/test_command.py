@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from io import StringIO
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from crm_plugin import activity, clock, guard, merchant
+from crm_plugin import activity, audience, clock, guard, merchant, pipeline
+from crm_plugin.management.commands import crm as crm_command
 from crm_plugin.models import Activity, Contact, Inbox, PriceWatch
 from crm_plugin.shop import Fact, FactKind
 from tests.fake_shop import FakeShop
@@ -45,6 +47,13 @@ def test_run_once_does_everything_that_is_due_without_a_worker(fake_shop: FakeSh
 
     assert said == "crm run: stopped\n"
     assert len(smtp.letters) == 1
+
+
+def test_run_once_ends_where_there_is_always_more_to_do(fake_shop: FakeShop, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(crm_command, "ONCE_SECONDS", 0.05)
+    monkeypatch.setattr(pipeline, "pump", lambda: 1)
+
+    assert crm("run", "--once") == "crm run: more is left to do; run it again\ncrm run: stopped\n"
 
 
 def test_backfill_reads_history_and_restarting_reads_nothing_twice(fake_shop: FakeShop):
@@ -129,6 +138,98 @@ def test_status_says_what_went_wrong_and_retry_puts_it_right(fake_shop: FakeShop
     assert Contact.objects.get().email == "ann@example.com"
 
 
+def test_status_tells_a_segment_that_cannot_be_computed(fake_shop: FakeShop):
+    segment = audience.create_segment("Broken", {"include": {"type": "everybody"}})
+    healthy = json.loads(crm("status"))["audience"]
+    audience.segments().filter(pk=segment.pk).update(error="It took longer than 300 seconds.")
+    out = StringIO()
+
+    with pytest.raises(CommandError, match="segments failed"):
+        call_command("crm", "status", stdout=out)
+
+    assert healthy == {
+        "imports_open": 0,
+        "segment_errors": {},
+        "segments_building": 1,
+        "sweep_oldest_seconds": 0.0,
+        "touched_rows": 0,
+    }
+    errors = json.loads(out.getvalue())["audience"]["segment_errors"]
+    assert errors == {str(segment.pk): "Broken: It took longer than 300 seconds."}
+
+
+def test_run_once_builds_segments_and_follows(fake_shop: FakeShop):
+    consenting("", "ann@example.com")
+    audience.create_segment("Everybody", {"include": {"type": "everybody"}})
+    audience.create_segment("List")
+
+    crm("run", "--once")
+    said = crm("segments")
+
+    rows = [line.split() for line in said.splitlines()]
+    assert [row[1:] for row in rows] == [["live", "ready", "1", "Everybody"], ["static", "ready", "0", "List"]]
+
+
+def test_a_list_is_imported_from_a_file_and_refused_lines_are_told(fake_shop: FakeShop, tmp_path: Path):
+    made = audience.create_segment("List")
+    path = tmp_path / "people.csv"
+    path.write_text("email\nann@example.com\nnonsense\n")
+
+    tried = crm("import-list", str(made.pk), str(path), "--dry-run")
+    nobody = Contact.objects.count()
+    said = crm("import-list", str(made.pk), str(path))
+
+    refused = "line 3: This is not an e-mail address.\n"
+    assert tried == f"{refused}crm import-list: 1 would be added, 1 lines refused\n"
+    assert said == f"{refused}crm import-list: 1 added, 1 lines refused\n"
+    assert (nobody, Contact.objects.count()) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("phone\n1\n", "Unknown columns: 'phone'"), (None, "No such file or directory")]
+)
+def test_a_list_that_cannot_be_imported_says_why(fake_shop: FakeShop, tmp_path: Path, content: str | None, said: str):
+    made = audience.create_segment("List")
+    path = tmp_path / "people.csv"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(CommandError, match=said):
+        crm("import-list", str(made.pk), str(path))
+    path.write_text("email\n")
+    with pytest.raises(CommandError, match="no such segment"):
+        crm("import-list", "99", str(path))
+
+
+def test_a_slow_segment_does_not_keep_run_from_working(fake_shop: FakeShop, monkeypatch: pytest.MonkeyPatch):
+    is_building, may_end, has_pumped = threading.Event(), threading.Event(), threading.Event()
+
+    def build() -> int:
+        is_building.set()
+        may_end.wait(30)
+        return 0
+
+    def pump() -> int:
+        if is_building.is_set():
+            has_pumped.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    monkeypatch.setitem(crm_command._ASIDE, "crm.audience", build)
+    monkeypatch.setattr(crm_command, "_WORK", {"crm.pump": pump})
+    monkeypatch.setattr(crm_command, "STOP_SECONDS", 0.1)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        said = crm("run")
+    finally:
+        may_end.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert has_pumped.is_set()
+    assert said == "crm run: stopped\n"
+
+
 def test_run_works_until_it_is_asked_to_stop():
     merchant.load().save()
     environment = {
@@ -150,6 +251,7 @@ def test_run_works_until_it_is_asked_to_stop():
         said, _ = process.communicate(timeout=30)
     finally:
         process.kill()
+        process.wait(30)
 
     assert Contact.objects.get().email == "ann@example.com"
     assert (process.returncode, said) == (0, b"crm run: stopped\n")

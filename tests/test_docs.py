@@ -21,6 +21,8 @@ def shown(value: object) -> str:
             return "none"
         case bool():
             return str(value).lower()
+        case int():
+            return str(value)
         case float():
             return f"{value:g}"
         case _:

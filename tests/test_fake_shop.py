@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from crm_plugin import clock
-from crm_plugin.shop import Actor, Fact, FactKind, OrderState, Permission, Position, ProductRef
+from crm_plugin.shop import Actor, Fact, FactKind, GroupKind, OrderState, Permission, Position, ProductRef
 from tests.fake_shop import FakeContext, FakeShop
 from tests.shop_contract import Lines, ShopContract
 
@@ -46,6 +46,15 @@ class FakeWorld:
     def unsettle(self, ref: ProductRef) -> bool:
         self.shop.unsettle(ref)
         return True
+
+    def make_category(self, name: str, *, parent: str = "") -> str:
+        return self.shop.add_group(name, parent=self.shop.group_rows[parent] if parent else None).key
+
+    def make_collection(self, name: str) -> str:
+        return self.shop.add_group(name, kind=GroupKind.COLLECTION).key
+
+    def put_in(self, ref: ProductRef, *keys: str) -> None:
+        self.shop.put_in(self.shop.products[ref.product_id], *(self.shop.group_rows[key] for key in keys))
 
     def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
         ((ref, quantity),) = lines

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 
 from crm_plugin import activity, clock, pipeline
 from crm_plugin.models import (
@@ -28,33 +24,21 @@ from crm_plugin.shop import Fact, FactKind
 from tests.fake_shop import FakeShop
 from tests.fake_trade import order_facts
 from tests.stories import consenting, on, running
+from tests.together import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = 4
-WAIT_SECONDS = 30
-
-
-def together(*bodies: Callable[[], object]) -> None:
-    """Run each body in a thread of its own, all starting at once, and raise what one of them raised."""
-    gate = threading.Barrier(len(bodies), timeout=WAIT_SECONDS)
-
-    def work(body: Callable[[], object]) -> None:
-        try:
-            gate.wait()
-            body()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(max_workers=len(bodies)) as pool:
-        for done in [pool.submit(work, body) for body in bodies]:
-            done.result(timeout=WAIT_SECONDS)
+#: Two are enough: one that does what is left, one that finds nothing.
+MANY_LOOKS = 20
 
 
 def until_quiet() -> None:
     """Do what beat does for a worker that lost a lock: look again."""
-    while pipeline.watch_prices() + pipeline.pump() + pipeline.deliver():
-        continue
+    for _ in range(MANY_LOOKS):
+        if not pipeline.watch_prices() + pipeline.pump() + pipeline.deliver():
+            return
+    pytest.fail("the workers are never done")
 
 
 @pytest.fixture

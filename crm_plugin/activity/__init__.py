@@ -14,12 +14,14 @@ from crm_plugin.activity.drops import (
     mark_alerted,
     still_interested,
 )
+from crm_plugin.activity.groups import refresh_groups
 from crm_plugin.activity.inbox import (
     Batch,
     broken,
     claim,
     claim_one,
     drop_erased,
+    hand_over,
     oldest,
     people_in,
     set_aside,
@@ -30,7 +32,7 @@ from crm_plugin.activity.ownership import absorb, forget
 from crm_plugin.activity.projection import INTERNAL_KINDS, project
 from crm_plugin.activity.reconcile import Purpose, Step, restart, step
 from crm_plugin.activity.recording import look_again, record, record_many
-from crm_plugin.activity.selectors import lag, last_times, tracked
+from crm_plugin.activity.selectors import inflows, lag, last_times, people_of, touch_people, tracked
 from crm_plugin.activity.watch import Look, forget_unwanted, look, look_now, watched
 
 __all__ = [
@@ -52,6 +54,8 @@ __all__ = [
     "drop_erased",
     "forget",
     "forget_unwanted",
+    "hand_over",
+    "inflows",
     "lag",
     "last_times",
     "like_own",
@@ -63,14 +67,17 @@ __all__ = [
     "oldest",
     "own_likes",
     "people_in",
+    "people_of",
     "project",
     "record",
     "record_many",
+    "refresh_groups",
     "restart",
     "set_aside",
     "step",
     "still_interested",
     "take_back",
+    "touch_people",
     "tracked",
     "unlike_own",
     "watched",

@@ -81,6 +81,7 @@ FROM (
     WHERE d.wave_id = %(wave)s AND i.contact_id > %(after)s AND d.new_price <= l.price_limit AND {_IS_INTERESTED}
         AND (i.alerted_at IS NULL OR i.alerted_at < %(cooled)s OR (d.is_new_low AND d.new_price < i.alerted_price))
 ) h
+JOIN crm_plugin_contact c ON c.id = h.contact_id AND (c.customer_id IS NOT NULL OR c.email IS NOT NULL)
 GROUP BY h.contact_id ORDER BY h.contact_id LIMIT %(limit)s
 """  # noqa: S608
 
@@ -89,6 +90,7 @@ def concerned_by(rule: DropRule, *, wave: int, after_contact: int, limit: int) -
     """Return the question: the next ``limit`` people, by contact id, whom the wave's drops concern, and the products.
 
     Each item has the form of ``messaging.Item``; its ``limit`` is the highest price at which the drop holds for them.
+    Visitors who never said who they are cannot be told, and are left out.
     """
     now = clock.now()
     return Select(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection
@@ -12,7 +12,7 @@ from django.db import connection
 from crm_plugin import shop
 from crm_plugin.activity.models import Inbox
 from crm_plugin.activity.recording import insert_rows, row_of
-from crm_plugin.contacts import Person
+from crm_plugin.contacts import Handover, Person
 from crm_plugin.shop import Cart, Fact, FactKind, Line, Order
 
 
@@ -24,8 +24,9 @@ class Batch:
         ids: the claimed rows and the line facts that were made from them, as the text of an array.
         size: how many they are.
         oldest_at: when the oldest of the facts happened.
-        refs: for kinds that name something to look up, the distinct (customer_id, email, ref) of each.
+        refs: for kinds that name something to look up, the distinct identities and refs of each.
         carts: the open carts of the batch's cart facts; None for a cart that is no longer open.
+        visitors: the browser of each cart, as far as the shop or a fact names it.
     """
 
     ids: str
@@ -33,6 +34,7 @@ class Batch:
     oldest_at: datetime
     refs: Mapping[FactKind, frozenset[Ref]]
     carts: Mapping[str, Cart | None]
+    visitors: Mapping[str, str]
 
     @property
     def changed_customers(self) -> frozenset[str]:
@@ -54,15 +56,16 @@ class Ref:
     order_ref: str = ""
     cart_ref: str = ""
     product_id: str = ""
+    visitor_id: str = ""
 
 
+_CART_KINDS = (FactKind.CART_CHANGED, FactKind.CHECKOUT_STARTED)
 _LOOKED_UP = (
     FactKind.CUSTOMER_CHANGED,
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
     FactKind.ORDERED,
-    FactKind.CART_CHANGED,
-    FactKind.CHECKOUT_STARTED,
+    *_CART_KINDS,
 )
 
 #: A hook knows little more than the order's id; the rest is the shop's word at the time of the drain.
@@ -77,6 +80,32 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::t
 WHERE f.id = ANY(%s::bigint[]) AND f.kind = 'ordered' AND f.order_ref = o.order_ref
 """
 
+#: The contact of an inbox row: by its own id, by customer id, else by e-mail; by its browser when it names nobody.
+CONTACT_OF = """
+COALESCE(f.contact_id,
+    (SELECT c.id FROM crm_plugin_contact c WHERE f.customer_id <> '' AND c.customer_id = f.customer_id),
+    (SELECT c.id FROM crm_plugin_contact c WHERE f.email <> '' AND c.email = f.email),
+    CASE WHEN f.visitor_id <> '' AND f.customer_id = '' AND f.email = ''
+        THEN (SELECT v.contact_id FROM crm_plugin_visitor v WHERE v.visitor_id = f.visitor_id) END)
+"""
+
+_HAND_OVER = f"""
+WITH shared AS MATERIALIZED (
+    SELECT f.id, f.visitor_id, f.occurred_at, f.customer_id = '' AND f.email = '' AS is_nameless, h.owner_id,
+        CASE WHEN f.customer_id <> '' OR f.email <> '' THEN {CONTACT_OF} END AS contact_id
+    FROM crm_plugin_inbox f
+    JOIN unnest(%(visitor_ids)s::text[], %(owner_ids)s::bigint[]) AS h(visitor_id, owner_id) USING (visitor_id)
+    WHERE f.id = ANY(%(ids)s::bigint[])
+)
+UPDATE crm_plugin_inbox i SET contact_id = COALESCE(
+    (SELECT n.contact_id FROM shared n WHERE n.visitor_id = s.visitor_id AND NOT n.is_nameless
+        AND n.occurred_at <= s.occurred_at ORDER BY n.occurred_at DESC, n.id DESC LIMIT 1),
+    s.owner_id,
+    (SELECT n.contact_id FROM shared n WHERE n.visitor_id = s.visitor_id AND NOT n.is_nameless
+        ORDER BY n.occurred_at, n.id LIMIT 1))
+FROM shared s WHERE i.id = s.id AND s.is_nameless AND i.contact_id IS NULL
+"""  # noqa: S608 - only constants are put in
+
 _CLAIM_ROWS = """
 WITH claimed AS MATERIALIZED (
     SELECT id, occurred_at, kind FROM crm_plugin_inbox WHERE error = '' {which} FOR UPDATE SKIP LOCKED
@@ -87,7 +116,7 @@ _CLAIM = _CLAIM_ROWS.format(which="ORDER BY id LIMIT %s")
 _CLAIM_ONE = _CLAIM_ROWS.format(which="AND id = %s")
 
 _NAMED = """
-SELECT DISTINCT kind, customer_id, email, order_ref, cart_ref, product_id FROM crm_plugin_inbox
+SELECT DISTINCT kind, customer_id, email, order_ref, cart_ref, product_id, visitor_id FROM crm_plugin_inbox
 WHERE id = ANY(%s::bigint[]) AND kind = ANY(%s)
 """
 
@@ -113,11 +142,15 @@ def _claim(statement: str, params: Sequence[int]) -> Batch | None:
         return None
     refs = _named(ids, [kind for kind in _LOOKED_UP if kind in kinds])
     order_refs = {ref.order_ref for ref in refs.get(FactKind.ORDERED, ())}
-    cart_kinds = (FactKind.CART_CHANGED, FactKind.CHECKOUT_STARTED)
-    cart_refs = {ref.cart_ref for kind in cart_kinds for ref in refs.get(kind, ())} - {""}
+    told = [ref for kind in _CART_KINDS for ref in refs.get(kind, ()) if ref.cart_ref]
     ids = ids + _add_order_lines(order_refs, ids)
-    line_ids, carts = _add_cart_lines(cart_refs)
-    return Batch(array([*ids, *line_ids]), len(ids) + len(line_ids), oldest_at, refs, carts)
+    carts = _carts({ref.cart_ref for ref in told})
+    visitors = {ref.cart_ref: ref.visitor_id for ref in told if ref.visitor_id}
+    found = {cart.cart_ref: cart.visitor_id for cart in carts.values() if cart is not None and cart.visitor_id}
+    _fill_visitors(ids, found)
+    visitors |= found
+    line_ids = _add_cart_lines([cart for cart in carts.values() if cart is not None], visitors)
+    return Batch(array([*ids, *line_ids]), len(ids) + len(line_ids), oldest_at, refs, carts, visitors)
 
 
 def array(ids: Iterable[int]) -> str:
@@ -137,17 +170,18 @@ def _named(ids: Sequence[int], kinds: Sequence[FactKind]) -> Mapping[FactKind, f
 
 
 def people_in(batch: Batch) -> list[Person]:
-    """Return the distinct people that the batch names by customer id or e-mail, each with the latest time seen."""
+    """Return the distinct people that the batch names in any way, each with the latest and the first time seen."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT customer_id, email, max(occurred_at) FROM crm_plugin_inbox
-            WHERE id = ANY(%s::bigint[]) AND contact_id IS NULL AND (customer_id <> '' OR email <> '') AND kind <> %s
-            GROUP BY customer_id, email
+            SELECT customer_id, email, visitor_id, max(occurred_at), min(occurred_at) FROM crm_plugin_inbox
+            WHERE id = ANY(%s::bigint[]) AND contact_id IS NULL
+                AND (customer_id <> '' OR email <> '' OR visitor_id <> '') AND kind <> %s
+            GROUP BY customer_id, email, visitor_id
             """,
             [batch.ids, FactKind.CUSTOMER_DELETED.value],
         )
-        return [Person(customer_id, email, seen_at) for customer_id, email, seen_at in cursor.fetchall()]
+        return [Person(*row) for row in cursor.fetchall()]
 
 
 def drop_erased(batch: Batch, erased_at: Mapping[Person, datetime]) -> None:
@@ -158,16 +192,36 @@ def drop_erased(batch: Batch, erased_at: Mapping[Person, datetime]) -> None:
         cursor.execute(
             """
             DELETE FROM crm_plugin_inbox f
-            USING unnest(%s::text[], %s::text[], %s::timestamptz[]) AS e(customer_id, email, erased_at)
+            USING unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[])
+                AS e(customer_id, email, visitor_id, erased_at)
             WHERE f.id = ANY(%s::bigint[]) AND f.customer_id = e.customer_id AND f.email = e.email
-                AND f.occurred_at <= e.erased_at
+                AND f.visitor_id = e.visitor_id AND f.occurred_at <= e.erased_at
             """,
             [
                 [person.customer_id for person in erased_at],
                 [person.email for person in erased_at],
+                [person.visitor_id for person in erased_at],
                 list(erased_at.values()),
                 batch.ids,
             ],
+        )
+
+
+def hand_over(batch: Batch, handovers: Sequence[Handover]) -> None:
+    """Give the nameless facts of browsers that several people used to who used it at that time.
+
+    That is who was seen in it last before the fact; else who had it before the batch; else who was seen in it next.
+    """
+    if not handovers:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HAND_OVER,
+            {
+                "ids": batch.ids,
+                "visitor_ids": [one.visitor_id for one in handovers],
+                "owner_ids": [one.owner_id for one in handovers],
+            },
         )
 
 
@@ -225,18 +279,42 @@ def _order_facts(order: Order) -> Iterator[Fact]:
         yield _line_fact(FactKind.BOUGHT, f"order:{order.order_ref}:line:{line.line_id}", line, order)
 
 
-def _add_cart_lines(cart_refs: set[str]) -> tuple[list[int], dict[str, Cart | None]]:
-    carts = shop.current().carts(cart_refs) if cart_refs else {}
-    facts = [
-        _line_fact(
-            FactKind.CARTED, f"cart:{cart.cart_ref}:{line.variant_id or line.product_id}:{line.quantity}", line, cart
+def _carts(cart_refs: set[str]) -> dict[str, Cart | None]:
+    open_ones = shop.current().carts(cart_refs) if cart_refs else {}
+    return {ref: open_ones.get(ref) for ref in cart_refs}
+
+
+def _fill_visitors(ids: Sequence[int], visitors: Mapping[str, str]) -> None:
+    """Write the browser of a cart, as the shop has it, into the facts about the cart that name none."""
+    if not visitors:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE crm_plugin_inbox f SET visitor_id = c.visitor_id
+            FROM unnest(%s::text[], %s::text[]) AS c(cart_ref, visitor_id)
+            WHERE f.id = ANY(%s::bigint[]) AND f.kind = ANY(%s) AND f.cart_ref = c.cart_ref AND f.visitor_id = ''
+            """,
+            [list(visitors), list(visitors.values()), array(ids), [kind.value for kind in _CART_KINDS]],
         )
-        for cart in carts.values()
+
+
+def _add_cart_lines(carts: Sequence[Cart], visitors: Mapping[str, str]) -> list[int]:
+    facts = [
+        replace(
+            _line_fact(
+                FactKind.CARTED,
+                f"cart:{cart.cart_ref}:{line.variant_id or line.product_id}:{line.quantity}",
+                line,
+                cart,
+            ),
+            visitor_id=visitors.get(cart.cart_ref, ""),
+        )
+        for cart in carts
         for line in cart.lines
     ]
     with connection.cursor() as cursor:
-        ids = insert_rows(cursor, [row_of(fact) for fact in facts], returning=True)
-    return ids, {ref: carts.get(ref) for ref in cart_refs}
+        return insert_rows(cursor, [row_of(fact) for fact in facts], returning=True)
 
 
 def _line_fact(kind: FactKind, source_key: str, line: Line, owner: Order | Cart) -> Fact:

@@ -32,6 +32,7 @@ class Inbox(models.Model):
     quantity = models.IntegerField(null=True, blank=True)
     amount = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True, default="")
+    subject = models.CharField(max_length=200, blank=True, default="", db_default="")
     data: models.JSONField[Any, Any] = models.JSONField(default=dict)
     error = models.TextField(blank=True, default="")
 
@@ -46,7 +47,9 @@ class Inbox(models.Model):
 class Activity(models.Model):
     """A fact with a time, about a contact: the append-only stream that everything else is derived from.
 
-    ``amount`` is an order's total, or for a product the price of one unit that the person saw.
+    ``amount`` is an order's total, or for a product the price of one unit that the person saw. ``subject`` is what
+    it was about when that is no product: the group that was viewed (``category:12``), the words searched for (in lower
+    case), the name of a custom event, the code of a coupon, the segment joined (``segment:5``).
     """
 
     contact = models.ForeignKey("crm_plugin.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -61,13 +64,32 @@ class Activity(models.Model):
     quantity = models.IntegerField(null=True, blank=True)
     amount = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True, default="")
+    subject = models.CharField(max_length=200, blank=True, default="", db_default="")
     data: models.JSONField[Any, Any] = models.JSONField(default=dict)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("source_key",), name="crm_activity_once"),)
         indexes = (
             models.Index(fields=("contact", "kind", "occurred_at"), name="crm_activity_of_contact"),
+            # What an audience asks: who did it with this product, with this subject, in this time. The answers
+            # are in the index; the table of millions of rows is not read.
+            models.Index(
+                fields=("product_id", "kind", "occurred_at"),
+                include=("contact", "order_ref", "shop_channel"),
+                condition=~Q(product_id=""),
+                name="crm_activity_of_product",
+            ),
+            models.Index(
+                fields=("subject", "kind", "occurred_at"),
+                include=("contact", "shop_channel"),
+                condition=~Q(subject=""),
+                name="crm_activity_of_subject",
+            ),
+            models.Index(
+                fields=("kind", "occurred_at"), include=("contact", "shop_channel"), name="crm_activity_in_time"
+            ),
             models.Index(fields=("order_ref",), condition=~Q(order_ref=""), name="crm_activity_order"),
+            models.Index(fields=("order_ref",), condition=Q(kind="cancelled"), name="crm_activity_cancelled"),
         )
         default_permissions = ()
 
@@ -117,6 +139,64 @@ class Interest(models.Model):
 
     def __str__(self) -> str:
         return f"contact {self.contact_id} in product {self.product_id}"
+
+
+class Inflow(models.Model):
+    """Where a contact came from, the first time and the last, and the browser family of the last visit.
+
+    From the visits that the storefront tells: ``utm_*`` of the landing address, else what the referrer says
+    (``direct`` when there is neither).
+    """
+
+    contact = models.OneToOneField("crm_plugin.Contact", on_delete=models.CASCADE, primary_key=True, related_name="+")
+    first_at = models.DateTimeField()
+    first_source = models.CharField(max_length=100, blank=True, default="")
+    first_medium = models.CharField(max_length=100, blank=True, default="")
+    first_campaign = models.CharField(max_length=100, blank=True, default="")
+    first_keyword = models.CharField(max_length=100, blank=True, default="")
+    first_referrer = models.CharField(max_length=100, blank=True, default="")
+    last_at = models.DateTimeField()
+    last_source = models.CharField(max_length=100, blank=True, default="")
+    last_medium = models.CharField(max_length=100, blank=True, default="")
+    last_campaign = models.CharField(max_length=100, blank=True, default="")
+    last_keyword = models.CharField(max_length=100, blank=True, default="")
+    last_referrer = models.CharField(max_length=100, blank=True, default="")
+    browser = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"contact {self.contact_id} from {self.last_source}"
+
+
+class GroupedProduct(models.Model):
+    """A product whose groups were read from the shop, and when; only products that activities name have a row."""
+
+    product_id = models.CharField(max_length=64, primary_key=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=("read_at",), name="crm_grouped_read"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"product {self.product_id}"
+
+
+class ProductGroup(models.Model):
+    """A product is in a group: a category (or one above it), a collection. ``group_key`` is ``category:12``."""
+
+    product_id = models.CharField(max_length=64)
+    group_key = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("product_id", "group_key"), name="crm_group_unique"),)
+        indexes = (models.Index(fields=("group_key", "product_id"), name="crm_group_products"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"product {self.product_id} in {self.group_key}"
 
 
 class PriceWatch(models.Model):

@@ -8,7 +8,8 @@ from django.db import connection
 from django.db.models import Q
 
 from crm_plugin import contacts
-from crm_plugin.activity.models import Activity, Inbox, Interest, OwnLike
+from crm_plugin.activity import inflow
+from crm_plugin.activity.models import Activity, Inbox, Inflow, Interest, OwnLike
 from crm_plugin.contacts import Merge
 
 #: Interests in the same product become one, as if one person's facts had been projected: the newest like or unlike
@@ -45,7 +46,7 @@ UPDATE crm_plugin_interest s SET contact_id = %(target)s WHERE s.contact_id = %(
 
 
 def absorb(merge: Merge) -> None:
-    """Give the source contact's stream and interests to the target. Must run in a transaction."""
+    """Give the source contact's stream, interests and inflow to the target. Must run in a transaction."""
     params = {"source": merge.source_id, "target": merge.target_id}
     Activity.objects.filter(contact_id=merge.source_id).update(contact_id=merge.target_id)
     Inbox.objects.filter(contact_id=merge.source_id).update(contact_id=merge.target_id)
@@ -53,6 +54,7 @@ def absorb(merge: Merge) -> None:
         cursor.execute(_MERGE_INTERESTS, params)
         cursor.execute(_MOVE_INTERESTS, params)
     Interest.objects.filter(contact_id=merge.source_id).delete()
+    inflow.absorb(merge)
 
 
 def forget(contact_ids: Collection[int], *, customer_ids: Collection[str]) -> None:
@@ -61,11 +63,13 @@ def forget(contact_ids: Collection[int], *, customer_ids: Collection[str]) -> No
     Facts on their way in that name them by id or address find no contact any more; those that name the contact itself
     (clicks) go here, and so do the ones that were set aside.
     """
-    people = contacts.contacts().filter(pk__in=contact_ids).values_list("customer_id", "email")
+    people = contacts.rows_of(contact_ids).values_list("customer_id", "email")
     customer_ids = {*customer_ids, *(customer_id for customer_id, _email in people if customer_id)}
     emails = {email for _customer_id, email in people if email}
+    browsers = contacts.visitor_ids(contact_ids)
+    nameless = Q(customer_id="", email="", visitor_id__in=browsers)
     Inbox.objects.filter(contact_id__in=contact_ids).delete()
-    Inbox.objects.exclude(error="").filter(Q(customer_id__in=customer_ids) | Q(email__in=emails)).delete()
-    Activity.objects.filter(contact_id__in=contact_ids).delete()
-    Interest.objects.filter(contact_id__in=contact_ids).delete()
+    Inbox.objects.exclude(error="").filter(Q(customer_id__in=customer_ids) | Q(email__in=emails) | nameless).delete()
+    for model in (Activity, Interest, Inflow):
+        model._default_manager.filter(contact_id__in=contact_ids).delete()
     OwnLike.objects.filter(customer_id__in=customer_ids).delete()

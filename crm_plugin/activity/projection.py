@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import connection
 
-from crm_plugin.activity import watch
-from crm_plugin.activity.inbox import Batch, array
+from crm_plugin.activity import groups, inflow, watch
+from crm_plugin.activity.inbox import CONTACT_OF, Batch, array
 from crm_plugin.contacts import Person
-from crm_plugin.shop import Cart, FactKind
+from crm_plugin.shop import FactKind
 
 INTEREST_KINDS = (FactKind.LIKED, FactKind.VIEWED, FactKind.CARTED, FactKind.CHECKOUT_STARTED)
 _PRODUCT_KINDS = (*INTEREST_KINDS, FactKind.UNLIKED, FactKind.BOUGHT)
@@ -25,6 +25,9 @@ _NOT_SEEN_KINDS = (
     FactKind.CANCELLED,
     FactKind.REFUNDED,
     FactKind.PAID,
+    FactKind.COUPON_ISSUED,
+    FactKind.SEGMENT_JOINED,
+    FactKind.SEGMENT_LEFT,
     FactKind.MESSAGE_OPENED,
 )
 #: Told only to make the drain act; they are not part of anybody's history.
@@ -33,14 +36,8 @@ INTERNAL_KINDS = (
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
     FactKind.CART_CHANGED,
+    FactKind.IDENTIFIED,
 )
-
-#: The contact of an inbox row: by its own id, by customer id, else by e-mail.
-_CONTACT_OF = """
-COALESCE(f.contact_id,
-    (SELECT c.id FROM crm_plugin_contact c WHERE f.customer_id <> '' AND c.customer_id = f.customer_id),
-    (SELECT c.id FROM crm_plugin_contact c WHERE f.email <> '' AND c.email = f.email))
-"""
 
 #: By index, one look-up for each identity: with ``= ANY`` and ``OR``, PostgreSQL reads the whole table.
 _LOCK_CONTACTS = """
@@ -51,6 +48,9 @@ SELECT id FROM crm_plugin_contact WHERE id = ANY(ARRAY(
     SELECT c.id FROM unnest(%s::text[]) AS key
     CROSS JOIN LATERAL (SELECT id FROM crm_plugin_contact WHERE email = key LIMIT 1) AS c
     UNION
+    SELECT v.contact_id FROM unnest(%s::text[]) AS key
+    CROSS JOIN LATERAL (SELECT contact_id FROM crm_plugin_visitor WHERE visitor_id = key LIMIT 1) AS v
+    UNION
     SELECT contact_id FROM crm_plugin_inbox WHERE id = ANY(%s::bigint[]) AND contact_id IS NOT NULL
 )) ORDER BY id FOR NO KEY UPDATE
 """
@@ -59,11 +59,12 @@ SELECT id FROM crm_plugin_contact WHERE id = ANY(ARRAY(
 _INSERT_ACTIVITIES = f"""
 WITH added AS (
     INSERT INTO crm_plugin_activity (contact_id, kind, source_key, occurred_at, product_id, variant_id, shop_channel,
-        order_ref, cart_ref, quantity, amount, currency, data)
+        order_ref, cart_ref, quantity, amount, currency, subject, data)
     SELECT k.contact_id, f.kind, f.source_key, f.occurred_at, f.product_id, f.variant_id, f.shop_channel, f.order_ref,
-        f.cart_ref, f.quantity, COALESCE(f.amount, w.price), COALESCE(NULLIF(f.currency, ''), w.currency, ''), f.data
+        f.cart_ref, f.quantity, COALESCE(f.amount, w.price), COALESCE(NULLIF(f.currency, ''), w.currency, ''),
+        f.subject, f.data
     FROM crm_plugin_inbox f
-    CROSS JOIN LATERAL (SELECT {_CONTACT_OF} AS contact_id) k
+    CROSS JOIN LATERAL (SELECT {CONTACT_OF} AS contact_id) k
     JOIN crm_plugin_contact alive ON alive.id = k.contact_id AND alive.erased_at IS NULL
     LEFT JOIN LATERAL (
         SELECT min(CASE WHEN p.changed_at > f.occurred_at THEN p.previous_price ELSE p.price END) AS price,
@@ -178,11 +179,17 @@ WHERE i.cart_ref = ANY(%s) AND NOT EXISTS (
 #: Put back after having been taken out: the same line is no new activity, but it is in the cart again.
 _RECART = """
 UPDATE crm_plugin_interest i SET carted_at = l.changed_at, cart_ref = l.cart_ref
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-    AS l(cart_ref, product_id, shop_channel, customer_id, email, changed_at)
-JOIN crm_plugin_contact c ON (l.customer_id <> '' AND c.customer_id = l.customer_id)
-    OR (l.customer_id = '' AND l.email <> '' AND c.email = l.email)
-WHERE i.contact_id = c.id AND i.product_id = l.product_id AND i.shop_channel = l.shop_channel AND i.carted_at IS NULL
+FROM (
+    SELECT l.*, COALESCE(
+        (SELECT c.id FROM crm_plugin_contact c WHERE l.customer_id <> '' AND c.customer_id = l.customer_id),
+        (SELECT c.id FROM crm_plugin_contact c WHERE l.customer_id = '' AND l.email <> '' AND c.email = l.email),
+        (SELECT v.contact_id FROM crm_plugin_visitor v
+            WHERE l.customer_id = '' AND l.email = '' AND v.visitor_id = l.visitor_id)) AS contact_id
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+        AS l(cart_ref, product_id, shop_channel, customer_id, email, visitor_id, changed_at)
+) l
+WHERE i.contact_id = l.contact_id AND i.product_id = l.product_id AND i.shop_channel = l.shop_channel
+    AND i.carted_at IS NULL
 """
 
 
@@ -196,35 +203,49 @@ def project(batch: Batch, people: Collection[Person]) -> Mapping[FactKind, Seque
     Returns:
         The ids of the new activities by kind; a fact told before is not among them.
     """
-    watch.look_now(ref.product_id for ref in batch.refs.get(FactKind.CATALOGUE_CHANGED, ()))
+    changed = {ref.product_id for ref in batch.refs.get(FactKind.CATALOGUE_CHANGED, ()) if ref.product_id}
+    watch.look_now(changed)
+    groups.read_again(changed)
     watch.ensure(batch.ids, kinds=INTEREST_KINDS)
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_CONTACTS, [[one.customer_id for one in people], [one.email for one in people], batch.ids])
+        cursor.execute(_LOCK_CONTACTS, [*_identities(people), batch.ids])
         cursor.execute(_INSERT_ACTIVITIES, [_words(INTEREST_KINDS), batch.ids, _words(INTERNAL_KINDS)])
         added = {FactKind(kind): ids for kind, ids in cursor.fetchall()}
         if products := _ids(added, _PRODUCT_KINDS):
             cursor.execute(_UPSERT_INTERESTS, {"interest": _words(INTEREST_KINDS), "ids": array(products)})
         if everything := _ids(added, FactKind):
             cursor.execute(_UPDATE_SEEN, [_words(_NOT_SEEN_KINDS), array(everything)])
+        if visits := _ids(added, (FactKind.VISITED,)):
+            inflow.project(visits)
         if orders := _ids(added, _ORDER_KINDS):
             cursor.execute(_UPDATE_ORDERS, {"ids": array(orders)})
             cursor.execute(_UPDATE_SPEND, {"ids": array(orders)})
         cursor.execute("DELETE FROM crm_plugin_inbox WHERE id = ANY(%s::bigint[])", [batch.ids])
-    _follow_carts(batch.carts)
+    groups.ensure(added)
+    _follow_carts(batch)
     return added
+
+
+def _identities(people: Collection[Person]) -> list[list[str]]:
+    """Return customer ids, e-mails and the browsers of those who have neither."""
+    return [
+        [one.customer_id for one in people],
+        [one.email for one in people],
+        [one.visitor_id for one in people if not one.is_named],
+    ]
 
 
 def _ids(added: Mapping[FactKind, Sequence[int]], kinds: Iterable[FactKind]) -> list[int]:
     return [pk for kind in kinds for pk in added.get(kind, ())]
 
 
-def _follow_carts(carts: Mapping[str, Cart | None]) -> None:
-    if not carts:
+def _follow_carts(batch: Batch) -> None:
+    if not batch.carts:
         return
-    lines = [(cart, line) for cart in carts.values() if cart is not None for line in cart.lines]
+    lines = [(cart, line) for cart in batch.carts.values() if cart is not None for line in cart.lines]
     refs, products = [cart.cart_ref for cart, _line in lines], [line.product_id for _cart, line in lines]
     with connection.cursor() as cursor:
-        cursor.execute(_UNCART, [list(carts), refs, products])
+        cursor.execute(_UNCART, [list(batch.carts), refs, products])
         if lines:
             cursor.execute(
                 _RECART,
@@ -234,6 +255,7 @@ def _follow_carts(carts: Mapping[str, Cart | None]) -> None:
                     [cart.shop_channel for cart, _line in lines],
                     [cart.customer_id for cart, _line in lines],
                     [cart.email.strip().lower() for cart, _line in lines],
+                    [batch.visitors.get(cart.cart_ref, "") for cart, _line in lines],
                     [cart.changed_at for cart, _line in lines],
                 ],
             )

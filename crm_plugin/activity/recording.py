@@ -30,6 +30,7 @@ COLUMNS: Final = (
     "quantity",
     "amount",
     "currency",
+    "subject",
     "data",
     "error",
 )
@@ -45,7 +46,8 @@ _INSERT_MANY = f"""
 INSERT INTO crm_plugin_inbox ({", ".join(COLUMNS)})
 SELECT * FROM unnest(
     %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[],
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::numeric[], %s::text[], %s::jsonb[], %s::text[])
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::numeric[], %s::text[], %s::text[], %s::jsonb[],
+    %s::text[])
 """  # noqa: S608
 
 
@@ -129,6 +131,7 @@ def row_of(fact: Fact) -> tuple[Any, ...]:
         fact.quantity,
         fact.amount.amount if fact.amount else None,
         fact.amount.currency if fact.amount else "",
+        fact.subject[:200],
         Jsonb(dict(fact.data)),
         "",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,8 +10,15 @@ from django.db import connection
 from django.db.models import Min
 
 from crm_plugin import clock
-from crm_plugin.activity.models import Inbox, PriceWatch
+from crm_plugin.activity.models import Inbox, Inflow, PriceWatch
 from crm_plugin.shop import FactKind
+
+_TOUCH_PEOPLE = """
+INSERT INTO crm_plugin_touched (contact_id)
+SELECT DISTINCT a.contact_id FROM crm_plugin_activity a
+JOIN crm_plugin_contact c ON c.id = a.contact_id AND (c.customer_id IS NOT NULL OR c.email IS NOT NULL)
+WHERE a.id = ANY(%s::bigint[])
+"""
 
 
 def last_times(since: Mapping[int, datetime], *, kind: FactKind) -> dict[int, dict[str, datetime]]:
@@ -46,6 +53,33 @@ def tracked(ids: Sequence[int]) -> list[tuple[UUID, FactKind, datetime]]:
             "SELECT data ->> 'message', kind, occurred_at FROM crm_plugin_activity WHERE id = ANY(%s)", [list(ids)]
         )
         return [(UUID(message), FactKind(kind), occurred_at) for message, kind, occurred_at in cursor.fetchall()]
+
+
+def people_of(ids: Sequence[int]) -> list[int]:
+    """Return the contacts of activities, each once."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT contact_id FROM crm_plugin_activity WHERE id = ANY(%s)", [list(ids)])
+        return [contact_id for (contact_id,) in cursor.fetchall()]
+
+
+def touch_people(added: Mapping[FactKind, Sequence[int]], kinds: Collection[FactKind]) -> None:
+    """Have the segments of the people looked at again who did one of ``kinds``, in one statement.
+
+    Visitors whom nobody knows are left out: an audience is made of known people, and who becomes one is touched then.
+
+    Args:
+        added: the ids of new activities by kind, as ``project`` returns them.
+        kinds: what the segments ask for.
+    """
+    ids = [pk for kind in kinds for pk in added.get(kind, ())]
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_TOUCH_PEOPLE, [ids])
+
+
+def inflows(contact_ids: Collection[int]) -> Mapping[int, Inflow]:
+    """Return where contacts came from; of whom no visit was told is left out."""
+    return Inflow.objects.in_bulk(list(contact_ids))
 
 
 def lag() -> dict[str, float]:

@@ -21,6 +21,7 @@ from crm_plugin.automations.matching import fan_out, match, plan_fan_out
 from crm_plugin.automations.models import Campaign, CampaignState
 from crm_plugin.automations.ownership import absorb, forget
 from crm_plugin.automations.recipes import recipe, recipe_names
+from crm_plugin.automations.scheduling import plan_slots, run_slot
 from crm_plugin.automations.stepping import advance, go_on, items_of
 
 __all__ = [
@@ -42,9 +43,11 @@ __all__ = [
     "match",
     "pause",
     "plan_fan_out",
+    "plan_slots",
     "publish",
     "recheck",
     "recipe",
     "recipe_names",
+    "run_slot",
     "update_campaign",
 ]

@@ -10,8 +10,10 @@ from django.db import transaction
 from django.db.models import Count, Max, QuerySet
 
 from crm_plugin import clock, merchant
+from crm_plugin.audience import AudienceRule
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.models import Campaign, CampaignState, CampaignVersion, Enrollment, EnrollmentState
+from crm_plugin.automations.scheduling import is_over
 from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.messaging import MessageClass, TemplateSource, save_template
 
@@ -47,7 +49,7 @@ def create_campaign(
         InvalidInput: with the path of the wrong field; nothing is saved.
     """
     _check_period(starts_at, ends_at)
-    _contents(Definition.parse(definition))
+    _check(Definition.parse(definition))
     now = clock.now()
     return Campaign.objects.create(
         name=_clean_name(name),
@@ -78,7 +80,7 @@ def update_campaign(
     if name is not None:
         campaign.name = _clean_name(name)
     if definition is not None:
-        _contents(Definition.parse(definition))
+        _check(Definition.parse(definition))
         campaign.draft = definition
     if not isinstance(starts_at, _Unset):
         campaign.starts_at = starts_at
@@ -105,6 +107,9 @@ def publish(campaign_id: int) -> Campaign:
     if campaign.ends_at is not None and campaign.ends_at <= now:
         raise InvalidInput("The campaign's period is over; move its end first.", field="endsAt")
     definition = Definition.parse(campaign.draft)
+    _check(definition)
+    if is_over(definition.trigger):
+        raise InvalidInput("The moment of the schedule is over.", field="definition.trigger.schedule.at")
     _check_merchant(definition)
     if campaign.version is None or campaign.version.definition != campaign.draft:
         campaign.version = _new_version(campaign, definition)
@@ -175,6 +180,17 @@ def _clean_name(name: str) -> str:
 def _check_period(starts_at: datetime | None, ends_at: datetime | None) -> None:
     if starts_at is not None and ends_at is not None and starts_at >= ends_at:
         raise InvalidInput("A campaign ends after it starts.", field="endsAt")
+
+
+def _check(definition: Definition) -> None:
+    """Refuse content and audiences that could not be used; nothing is saved.
+
+    Raises:
+        InvalidInput: with the path of the wrong part.
+    """
+    _contents(definition)
+    for path, value in definition.audiences().items():
+        AudienceRule.parse(value, field=path)
 
 
 def _check_merchant(definition: Definition) -> None:

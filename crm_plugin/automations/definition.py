@@ -6,11 +6,20 @@ case there. Errors carry the dotted path of the wrong field, as the client sent 
 
 from __future__ import annotations
 
+from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from crm_plugin.activity import INTERNAL_KINDS, DropRule, Source
 from crm_plugin.contacts import ChannelKind
@@ -37,6 +46,7 @@ class PriceDropTrigger(_Strict):
     min_views: int = Field(2, ge=1, le=100)
     cooldown_days: int = Field(14, ge=0, le=365)
     settle_seconds: int = Field(60, ge=0, le=3600)
+    audience: dict[str, Any] | None = None
 
     def rule(self) -> DropRule:
         """Return the rule in the words of the activity room."""
@@ -59,11 +69,12 @@ class Reentry(StrEnum):
 
 
 class ActivityTrigger(_Strict):
-    """The person did something."""
+    """The person did something. ``audience``: only who is in it at this moment enters."""
 
     type: Literal["activity"]
     activity: FactKind
     reentry: Reentry = Reentry.PER_SUBJECT
+    audience: dict[str, Any] | None = None
 
     @field_validator("activity")
     @classmethod
@@ -71,6 +82,40 @@ class ActivityTrigger(_Strict):
         if value in INTERNAL_KINDS:
             raise ValueError(f"{value.value} is nothing that a person does; it would never start the campaign")
         return value
+
+
+class OnceSchedule(_Strict):
+    """One moment, by the clocks of the shop."""
+
+    type: Literal["once"]
+    at: NaiveDatetime
+
+
+class DailySchedule(_Strict):
+    """The same time every day, by the clocks of the shop."""
+
+    type: Literal["daily"]
+    at: time = Field(description="HH:MM")
+
+    @field_validator("at")
+    @classmethod
+    def _is_local(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("a time of day has no zone; it is the shop's")
+        return value
+
+
+class AudienceTrigger(_Strict):
+    """Everybody who is in the audience at a moment of the schedule: a broadcast, or a daily cohort.
+
+    ``reentry``: ``once`` enters a person at most once ever, ``always`` at every moment that finds them in the audience
+    with no run under way.
+    """
+
+    type: Literal["audience"]
+    audience: dict[str, Any]
+    schedule: Annotated[OnceSchedule | DailySchedule, Field(discriminator="type")]
+    reentry: Literal[Reentry.ONCE, Reentry.ALWAYS] = Reentry.ONCE
 
 
 class WaitStep(_Strict):
@@ -105,15 +150,20 @@ class ExitCondition(StrEnum):
     ORDERED = "ordered"
 
 
-Trigger = Annotated[PriceDropTrigger | ActivityTrigger, Field(discriminator="type")]
+Trigger = Annotated[PriceDropTrigger | ActivityTrigger | AudienceTrigger, Field(discriminator="type")]
 Step = Annotated[WaitStep | SendStep | ExitStep, Field(discriminator="type")]
 
 
 class Definition(_Strict):
-    """A campaign's trigger, exit conditions and steps."""
+    """A campaign's trigger, exit conditions and steps.
+
+    The audiences in it are kept as the merchant wrote them; ``audiences`` names them with their paths. Whether they can
+    be understood depends on what the merchant declared, so that is asked when a campaign is saved (``campaigns``).
+    """
 
     trigger: Trigger
     exit_when: tuple[ExitCondition, ...] = (ExitCondition.BOUGHT_ITEM,)
+    exit_audience: dict[str, Any] | None = None
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
 
     @model_validator(mode="after")
@@ -144,12 +194,18 @@ class Definition(_Strict):
             path = ".".join(map(str, _without_tag(first["loc"])))
             raise InvalidInput(first["msg"], field=f"definition.{path}".rstrip(".")) from error
 
+    def audiences(self) -> dict[str, dict[str, Any]]:
+        """Return the audiences of the definition by their paths."""
+        found = {"definition.trigger.audience": self.trigger.audience, "definition.exit_audience": self.exit_audience}
+        return {path: audience for path, audience in found.items() if audience is not None}
+
     def sends(self) -> list[tuple[int, SendStep]]:
         """Return the Send steps with their places."""
         return [(place, step) for place, step in enumerate(self.steps) if isinstance(step, SendStep)]
 
 
 def _without_tag(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Leave out the tag that pydantic puts behind a member of a union; the client never sent it as a key."""
+    """Leave out the tags that pydantic puts behind a member of a union; the client never sent them as keys."""
     place = {"trigger": 1, "steps": 2}.get(str(path[0]), len(path)) if path else 0
-    return path[:place] + path[place + 1 :]
+    plain = path[:place] + path[place + 1 :]
+    return plain[:2] + plain[3:] if plain[:2] == ("trigger", "schedule") else plain

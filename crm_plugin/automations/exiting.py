@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from crm_plugin import activity, clock
+from crm_plugin.audience import AudienceRule, matching
 from crm_plugin.automations.definition import Definition, ExitCondition, PriceDropTrigger
 from crm_plugin.automations.models import Campaign, CampaignState, CampaignVersion, Enrollment, EnrollmentState
 from crm_plugin.messaging import Claimed, Go, Hold, Item, Reason, Skip, Verdict
@@ -29,12 +30,11 @@ End = tuple[EnrollmentState, str]
 
 def ended(runs: Sequence[Enrollment], definitions: Mapping[int, Definition]) -> dict[int, End]:
     """Return how those of the runs end whose exit condition holds now, by enrollment id."""
-    bought = _bought(runs)
-    return {
-        run.pk: end
-        for run in runs
-        if (end := _end(run, definitions[run.version_id].exit_when, bought[run.pk])) is not None
-    }
+    bought, left = _bought(runs), _in_exit_audience(runs, definitions)
+    ends = {run.pk: _end(run, definitions[run.version_id].exit_when, bought[run.pk]) for run in runs}
+    return {pk: end for pk, end in ends.items() if end is not None} | dict.fromkeys(
+        left - {pk for pk, end in ends.items() if end is not None}, (EnrollmentState.EXITED, Reason.EXITED)
+    )
 
 
 def end_after(reason: str) -> EnrollmentState | None:
@@ -58,12 +58,15 @@ def recheck(claimed: Sequence[Claimed]) -> Verdicts:
     versions = CampaignVersion.objects.filter(pk__in={run.version_id for run in runs.values()})
     definitions = {row.pk: Definition.parse(row.definition) for row in versions}
     bought = _bought(list(runs.values()))
+    left = _in_exit_audience(list(runs.values()), definitions)
     wanted = _still_wanted(claimed, runs, definitions)
     verdicts: Verdicts = {}
     for message in claimed:
         run = runs[message.enrollment_id]
         definition = definitions[run.version_id]
         verdict = _verdict(run, definition, bought[run.pk], wanted)
+        if isinstance(verdict, Go) and run.pk in left:
+            verdict = Skip(Reason.EXITED)
         # Of two alerts about the same product, the first in line has it; other mail about it takes nothing away.
         if isinstance(verdict, Go) and isinstance(definition.trigger, PriceDropTrigger):
             wanted -= {(run.contact_id, item.product_id, item.shop_channel) for item in verdict.items}
@@ -78,6 +81,17 @@ def _bought(runs: Sequence[Enrollment]) -> Mapping[int, set[str]]:
         since[run.contact_id] = min(run.entered_at, since.get(run.contact_id, run.entered_at))
     times = activity.last_times(since, kind=FactKind.BOUGHT)
     return {run.pk: {product for product, at in times[run.contact_id].items() if at > run.entered_at} for run in runs}
+
+
+def _in_exit_audience(runs: Sequence[Enrollment], definitions: Mapping[int, Definition]) -> set[int]:
+    """Return the ids of the runs whose contact is in the exit audience of the run's version now."""
+    left: set[int] = set()
+    for version_id, definition in definitions.items():
+        if definition.exit_audience is not None:
+            mine = [run for run in runs if run.version_id == version_id]
+            people = matching(AudienceRule.parse(definition.exit_audience), [run.contact_id for run in mine])
+            left |= {run.pk for run in mine if run.contact_id in people}
+    return left
 
 
 def _end(run: Enrollment, conditions: Sequence[ExitCondition], bought: set[str]) -> End | None:

@@ -16,7 +16,8 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 
 from crm_plugin import activity, clock
-from crm_plugin.automations.definition import ActivityTrigger, Definition, PriceDropTrigger, Reentry
+from crm_plugin.audience import AudienceRule, matching
+from crm_plugin.automations.definition import ActivityTrigger, AudienceTrigger, Definition, PriceDropTrigger, Reentry
 from crm_plugin.automations.models import Campaign, CampaignState, FanOut
 from crm_plugin.conf import settings
 from crm_plugin.shop import FactKind
@@ -37,7 +38,9 @@ SELECT %(campaign)s, %(version)s, a.contact_id, {subject}, {epoch}, 'active', ''
     CASE WHEN a.product_id = '' THEN '[]'::jsonb ELSE jsonb_build_array(jsonb_build_object(
         'product_id', a.product_id, 'variant_id', a.variant_id, 'shop_channel', a.shop_channel)) END, a.occurred_at
 FROM crm_plugin_activity a
-WHERE a.id = ANY(%(ids)s) AND a.occurred_at >= %(not_before)s
+WHERE a.id = ANY(%(ids)s) AND a.occurred_at >= %(not_before)s {audience}
+    AND EXISTS (SELECT 1 FROM crm_plugin_contact c
+        WHERE c.id = a.contact_id AND (c.customer_id IS NOT NULL OR c.email IS NOT NULL))
 ORDER BY a.contact_id
 ON CONFLICT DO NOTHING
 """
@@ -90,12 +93,12 @@ def match(added: Mapping[FactKind, Sequence[int]]) -> int:
     Activities from before the campaign ran, or too old to be news (backfill), start nothing.
     """
     entered = 0
-    for campaign, definition in _running():
+    for campaign, definition in running():
         match definition.trigger:
             case ActivityTrigger() as trigger:
                 entered += _enroll_active(campaign, trigger, added.get(trigger.activity, ()))
-            case PriceDropTrigger():
-                pass  # starts from a wave, see plan_fan_out
+            case PriceDropTrigger() | AudienceTrigger():
+                pass  # starts from a wave, see plan_fan_out, or by the clock, see scheduling
             case _ as never:
                 assert_never(never)
     return entered
@@ -105,7 +108,7 @@ def plan_fan_out(wave: int) -> int:
     """Note that a wave of price drops has to reach the people of every running price-drop campaign."""
     plans = [
         FanOut(campaign=campaign, wave=wave, created_at=clock.now())
-        for campaign, definition in _running()
+        for campaign, definition in running()
         if isinstance(definition.trigger, PriceDropTrigger)
     ]
     FanOut.objects.bulk_create(plans, ignore_conflicts=True)
@@ -153,6 +156,7 @@ def _fan_out_chunk(plan: FanOut, trigger: PriceDropTrigger) -> int:
         cursor.execute("ANALYZE crm_fan_out_chunk")
         cursor.execute("SELECT max(contact_id), count(*) FROM crm_fan_out_chunk")
         last_contact, hits = cursor.fetchone()
+        _leave_out_others(cursor, trigger.audience)
         cursor.execute(_UNDER_WAY, run)
         under_way = {contact_id: json.loads(items) for contact_id, items in cursor.fetchall()}
         cursor.execute(_ENTER, run)
@@ -162,6 +166,16 @@ def _fan_out_chunk(plan: FanOut, trigger: PriceDropTrigger) -> int:
     plan.is_done = hits < chunk
     plan.save(update_fields=("after_contact", "enrolled_count", "is_done"))
     return int(hits)
+
+
+def _leave_out_others(cursor: CursorWrapper, audience: dict[str, Any] | None) -> None:
+    """Take the people out of the chunk who are not in the trigger's audience."""
+    if audience is None:
+        return
+    cursor.execute("SELECT DISTINCT contact_id FROM crm_fan_out_chunk")
+    people = [contact_id for (contact_id,) in cursor.fetchall()]
+    others = set(people) - matching(AudienceRule.parse(audience), people)
+    cursor.execute("DELETE FROM crm_fan_out_chunk WHERE contact_id = ANY(%s)", [list(others)])
 
 
 def _join_or_enroll(cursor: CursorWrapper, items_of: dict[int, list[dict[str, Any]]], run: dict[str, Any]) -> int:
@@ -186,7 +200,8 @@ def _join_or_enroll(cursor: CursorWrapper, items_of: dict[int, list[dict[str, An
     return int(cursor.rowcount)
 
 
-def _running() -> list[tuple[Campaign, Definition]]:
+def running() -> list[tuple[Campaign, Definition]]:
+    """Return the campaigns that people can enter now."""
     now = clock.now()
     rows = (
         Campaign.objects.filter(state=CampaignState.RUNNING)
@@ -204,15 +219,21 @@ def _enroll_active(campaign: Campaign, trigger: ActivityTrigger, ids: Sequence[i
     not_before = now - timedelta(hours=settings().trigger_max_age_hours)
     not_before = max([not_before, *(at for at in (campaign.running_since, campaign.starts_at) if at is not None)])
     subject, epoch = _KEYS[trigger.reentry]
+    params = {
+        "campaign": campaign.pk,
+        "version": campaign.version_id,
+        "now": now,
+        "ids": list(ids),
+        "not_before": not_before,
+    }
+    audience = ""
+    if trigger.audience is not None:
+        audience, params["people"] = "AND a.contact_id = ANY(%(people)s)", _who_of(ids, trigger.audience)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ENROLL_ACTIVE.format(subject=subject, epoch=epoch),
-            {
-                "campaign": campaign.pk,
-                "version": campaign.version_id,
-                "now": now,
-                "ids": list(ids),
-                "not_before": not_before,
-            },
-        )
+        cursor.execute(_ENROLL_ACTIVE.format(subject=subject, epoch=epoch, audience=audience), params)
         return int(cursor.rowcount)
+
+
+def _who_of(ids: Sequence[int], audience: dict[str, Any]) -> list[int]:
+    """Return which people of the activities are in the audience."""
+    return list(matching(AudienceRule.parse(audience), activity.people_of(ids)))

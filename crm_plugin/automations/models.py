@@ -152,3 +152,29 @@ class FanOut(models.Model):
 
     def __str__(self) -> str:
         return f"wave {self.wave} for campaign {self.campaign_id}"
+
+
+class SlotState(models.TextChoices):
+    """What became of a scheduled moment. ``dropped``: nobody looked until it was too late to be news."""
+
+    OPEN = "open"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+class ScheduleSlot(models.Model):
+    """One scheduled moment of one campaign: unique, so that a double or late beat cannot run it twice."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    slot_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=SlotState.choices, default=SlotState.OPEN)
+    enrolled_count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("campaign", "slot_at"), name="crm_slot_once"),)
+        indexes = (models.Index(fields=("slot_at",), condition=Q(state="open"), name="crm_slot_open"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"campaign {self.campaign_id} at {self.slot_at:%Y-%m-%d %H:%M}"

@@ -15,6 +15,7 @@ from django.db import connection
 
 from crm_plugin import clock
 from crm_plugin.contacts.people import Person, normalize_email
+from crm_plugin.contacts.touching import TOUCH_CHANGED
 from crm_plugin.shop import Customer
 
 
@@ -53,24 +54,38 @@ WHERE id = ANY(ARRAY(
     UNION
     SELECT contact.id FROM unnest(%(emails)s::text[]) AS key
     CROSS JOIN LATERAL (SELECT id FROM crm_plugin_contact WHERE email = key LIMIT 1) AS contact
+    UNION
+    SELECT visitor.contact_id FROM unnest(%(visitor_ids)s::text[]) AS key
+    CROSS JOIN LATERAL (SELECT contact_id FROM crm_plugin_visitor WHERE visitor_id = key LIMIT 1) AS visitor
 )) ORDER BY id"""
 
 _INSERT = f"""
-INSERT INTO crm_plugin_contact (customer_id, email, first_name, last_name, language, country, joined_at,
-                                time_zone, orders_count, created_at)
-SELECT NULLIF(customer_id, ''), NULLIF(email, ''), first_name, last_name, language, country, joined_at, '', 0, %(now)s
-FROM {_DRAFTS} ORDER BY email, customer_id
-ON CONFLICT DO NOTHING"""  # noqa: S608 - only constants are put in
+WITH changed AS (
+    INSERT INTO crm_plugin_contact (customer_id, email, first_name, last_name, language, country, joined_at,
+                                    time_zone, orders_count, created_at)
+    SELECT NULLIF(customer_id, ''), NULLIF(email, ''), first_name, last_name, language, country, joined_at, '', 0,
+        %(now)s
+    FROM {_DRAFTS} ORDER BY email, customer_id
+    ON CONFLICT DO NOTHING RETURNING id
+) {TOUCH_CHANGED}"""  # noqa: S608 - only constants are put in
 
 _ADOPT = f"""
-UPDATE crm_plugin_contact contact SET customer_id = draft.customer_id, {_NAMES}
-FROM {_DRAFTS}
-WHERE contact.email = draft.email AND contact.customer_id IS NULL"""  # noqa: S608 - only constants are put in
+WITH changed AS (
+    UPDATE crm_plugin_contact contact SET customer_id = draft.customer_id, {_NAMES}
+    FROM {_DRAFTS}
+    WHERE contact.email = draft.email AND contact.customer_id IS NULL RETURNING contact.id
+) {TOUCH_CHANGED}"""  # noqa: S608 - only constants are put in
 
 _REFRESH = f"""
-UPDATE crm_plugin_contact contact SET email = NULLIF(draft.email, ''), {_NAMES}
-FROM {_DRAFTS}
-WHERE contact.customer_id = draft.customer_id"""  # noqa: S608 - only constants are put in
+WITH changed AS (
+    UPDATE crm_plugin_contact contact SET email = NULLIF(draft.email, ''), {_NAMES}
+    FROM {_DRAFTS}
+    WHERE contact.customer_id = draft.customer_id RETURNING contact.id
+) {TOUCH_CHANGED}"""  # noqa: S608 - only constants are put in
+
+_RELEASE = f"""
+WITH changed AS (UPDATE crm_plugin_contact SET email = NULL WHERE id = ANY(%s) RETURNING id)
+{TOUCH_CHANGED}"""  # noqa: S608 - only constants are put in
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +130,15 @@ def of_account(account: Customer) -> Draft:
     )
 
 
-def read(customer_ids: Collection[str], emails: Collection[str], *, lock: bool = False) -> Holders:
-    """Return who holds the identities; ``lock`` takes the rows until the transaction ends."""
+def read(
+    customer_ids: Collection[str], emails: Collection[str], *, visitor_ids: Collection[str] = (), lock: bool = False
+) -> Holders:
+    """Return who holds the identities; ``lock`` takes the rows until the transaction ends, those of visitors too."""
+    keys = {"ids": customer_ids, "emails": emails, "visitor_ids": visitor_ids}
     with connection.cursor() as cursor:
         cursor.execute(
             _READ + (" FOR NO KEY UPDATE" if lock else ""),
-            {"ids": [key for key in customer_ids if key], "emails": [email for email in emails if email]},
+            {name: [key for key in found if key] for name, found in keys.items()},
         )
         return Holders([Row(pk, customer_id or "", email or "") for pk, customer_id, email in cursor.fetchall()])
 
@@ -131,8 +149,13 @@ def read_drafts(drafts: Collection[Draft]) -> Holders:
 
 
 def lock_people(people: Collection[Person]) -> None:
-    """Take the contacts of all these people until the transaction ends."""
-    read([person.customer_id for person in people], [person.email for person in people], lock=True)
+    """Take the contacts of all these people, those behind their browsers too, until the transaction ends."""
+    read(
+        [person.customer_id for person in people],
+        [person.email for person in people],
+        visitor_ids=[person.visitor_id for person in people],
+        lock=True,
+    )
 
 
 def insert(drafts: Collection[Draft]) -> int:
@@ -153,7 +176,7 @@ def refresh(drafts: Collection[Draft]) -> int:
 def release_emails(contact_ids: Collection[int]) -> None:
     """Take the e-mail away from contacts, before it is given to others."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE crm_plugin_contact SET email = NULL WHERE id = ANY(%s)", [list(contact_ids)])
+        cursor.execute(_RELEASE, [list(contact_ids)])
 
 
 def lock_for_delete(contact_ids: Collection[int]) -> None:

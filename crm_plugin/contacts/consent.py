@@ -9,6 +9,7 @@ from django.db import transaction
 
 from crm_plugin import clock
 from crm_plugin.contacts.models import Consent, ConsentEvent, Contact
+from crm_plugin.contacts.touching import touch
 from crm_plugin.errors import NotFound
 
 
@@ -57,6 +58,7 @@ def set_consent(
             evidence=dict(evidence or {}),
             occurred_at=now,
         )
+        touch([contact_id])
     return True
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from crm_plugin import clock, shop
-from crm_plugin.contacts import _rows
+from crm_plugin.contacts import _rows, visitors
 from crm_plugin.contacts._races import retried
 from crm_plugin.contacts.models import Contact
 from crm_plugin.contacts.people import Person, Resolution
@@ -54,26 +54,30 @@ def resolve(people: Collection[Person], *, seen_before: datetime) -> Resolution:
     e-mail that belongs to another account's contact stays there, unless the shop says that this account has moved on. A
     known account's e-mail is the shop's to say (``refresh_customers``), not that of an order form.
 
+    A browser without a contact gets one: a nameless one, or that of the person seen in it. How a visitor becomes a
+    known person is in ``visitors.py``.
+
     Args:
-        people: who the facts of a batch are about; nobody (no id, no e-mail) is passed over.
+        people: who the facts of a batch are about; nobody (no id, no e-mail, no browser) is passed over.
         seen_before: when the oldest fact of the batch happened. Erasures since then are looked at; who was erased after
             it, and has no ``seen_at`` of their own, gets no contact.
     """
-    somebody = {person for person in people if person.customer_id or person.email}
+    somebody = {person for person in people if person.is_named or person.visitor_id}
     if not somebody:
         return Resolution()
     known = _known(somebody, floor=min(seen_before, *(person.seen_at or seen_before for person in somebody)))
     erased_at = erasures_of(somebody, accounts_with_contact=known.customer_ids) if known.has_erasures else {}
-    dropped = frozenset(
-        person for person, at in erased_at.items() if at > (person.seen_at or seen_before) and not known.has(person)
-    )
-    unknown = [person for person in somebody - dropped if not known.has(person)]
-    if not unknown:
+    late = {person for person, at in erased_at.items() if at > (person.seen_at or seen_before)}
+    dropped = frozenset(person for person in late if not known.has(person))
+    unknown = [person for person in somebody - dropped if person.is_named and not known.has(person)]
+    seen = [person for person in somebody - late if person.visitor_id]
+    if not (unknown or seen):
         return Resolution(dropped=dropped, erased_at=erased_at)
     with transaction.atomic():
-        contested = _ensure(unknown, somebody)
+        contested = _ensure(unknown, somebody) if unknown else ()
         merges = refresh_customers(contested) if contested else ()
-    return Resolution(merges=merges, dropped=dropped, erased_at=erased_at)
+        links = visitors.link(seen, everybody=somebody, merging=merges) if seen else visitors.NONE
+    return Resolution((*merges, *links.merges), dropped, erased_at, links.handovers)
 
 
 def get_or_create(person: Person) -> Contact:
@@ -93,7 +97,7 @@ def get_or_create(person: Person) -> Contact:
 
 def _known(people: Collection[Person], *, floor: datetime) -> _Known:
     ids = [person.customer_id for person in people if person.customer_id]
-    emails = [person.email for person in people if not person.customer_id]
+    emails = [person.email for person in people if person.email and not person.customer_id]
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, {"ids": ids, "emails": emails, "floor": floor})
         found_ids, found_emails, has_erasures = cursor.fetchone()
@@ -138,5 +142,5 @@ def _drafts(people: Collection[Person]) -> list[_rows.Draft]:
         # A shop that tells addresses apart by case may have two accounts with what is one address to a mail server.
         drafts.append(replace(draft, email="") if draft.email in emails else draft)
         emails.add(draft.email)
-    guests = {person.email for person in people if not person.customer_id} - emails
+    guests = {person.email for person in people if not person.customer_id} - emails - {""}
     return [*drafts, *(_rows.Draft("", email) for email in guests)]

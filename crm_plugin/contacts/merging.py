@@ -6,6 +6,7 @@ from django.db import connection, transaction
 
 from crm_plugin.contacts.models import Contact
 from crm_plugin.contacts.people import Merge
+from crm_plugin.contacts.touching import touch
 
 _CONSENTS = """
 INSERT INTO crm_plugin_consent (contact_id, channel, is_granted, changed_at)
@@ -32,7 +33,8 @@ UPDATE crm_plugin_contact target SET
     created_at = LEAST(target.created_at, source.created_at),
     language = COALESCE(NULLIF(target.language, ''), source.language),
     country = COALESCE(NULLIF(target.country, ''), source.country),
-    time_zone = COALESCE(NULLIF(target.time_zone, ''), source.time_zone)
+    time_zone = COALESCE(NULLIF(target.time_zone, ''), source.time_zone),
+    attributes = source.attributes || target.attributes
 FROM crm_plugin_contact source WHERE target.id = %(target)s AND source.id = %(source)s
 """
 
@@ -41,6 +43,7 @@ _STATEMENTS = (
     "UPDATE crm_plugin_consentevent SET contact_id = %(target)s WHERE contact_id = %(source)s",
     _SPENDS,
     _COUNTERS,
+    "UPDATE crm_plugin_visitor SET contact_id = %(target)s WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_consent WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_contactspend WHERE contact_id = %(source)s",
     # Not through Django, which would delete rows of other rooms that nobody has moved; the database refuses instead.
@@ -50,6 +53,8 @@ _STATEMENTS = (
 
 def absorb(merge: Merge) -> None:
     """Move consents (the newest wins), the consent log, spends and counters to the target, and delete the source.
+
+    The browsers of the source are the target's too. Of an attribute that both have, the target's value stays.
 
     The other rooms must have moved their rows before. Doing it twice changes nothing.
     """
@@ -61,3 +66,4 @@ def absorb(merge: Merge) -> None:
         with connection.cursor() as cursor:
             for statement in _STATEMENTS:
                 cursor.execute(statement, {"source": merge.source_id, "target": merge.target_id})
+        touch([merge.target_id])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Lower
 
 
@@ -18,7 +18,10 @@ class ChannelKind(models.TextChoices):
 class Contact(models.Model):
     """A person we may message, with or without an account.
 
-    Known by customer id first, then by lower-cased e-mail. The counters are projections of the activity stream.
+    Known by customer id first, then by lower-cased e-mail. Somebody who has neither yet is a visitor of the storefront
+    (``Visitor``): nobody to write to, but with a history that becomes the person's who turns out to be the visitor.
+    The counters are projections of the activity stream. ``attributes`` holds what the merchant declared
+    (``Attribute``), each value in its JSON type.
     An erased contact keeps its row, so that counts stay true, and nothing that names the person.
     """
 
@@ -36,6 +39,7 @@ class Contact(models.Model):
     joined_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True, blank=True)
+    attributes: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
 
     class Meta:
         constraints = (
@@ -56,7 +60,14 @@ class Contact(models.Model):
                 name="crm_contact_erased_is_nobody",
             ),
         )
-        indexes = (models.Index(fields=("created_at", "id"), name="crm_contact_created"),)
+        indexes = (
+            models.Index(fields=("created_at", "id"), name="crm_contact_created"),
+            models.Index(
+                fields=("last_seen_at",),
+                condition=Q(customer_id__isnull=True, email__isnull=True, erased_at__isnull=True),
+                name="crm_contact_nameless",
+            ),
+        )
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -158,3 +169,59 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return self.identity_digest[:8]
+
+
+class AttributeKind(models.TextChoices):
+    """What an attribute holds, and how its value stands in JSON."""
+
+    TEXT = "text", "Text"
+    NUMBER = "number", "Number"
+    BOOLEAN = "boolean", "Yes or no"
+    DATE = "date", "Date"  #: ``YYYY-MM-DD``
+    TAGS = "tags", "Tags"  #: a list of words
+
+
+class Attribute(models.Model):
+    """An attribute that the merchant declared for contacts (a birthday, a points balance). Its kind never changes."""
+
+    name = models.CharField(max_length=40, unique=True)
+    label = models.CharField(max_length=80, blank=True, default="")
+    kind = models.CharField(max_length=8, choices=AttributeKind.choices)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Visitor(models.Model):
+    """A browser that the storefront knows by an id of its own, and the contact behind it.
+
+    The contact is one without customer id and e-mail until the visitor signs in, signs up, orders or leaves an
+    address; ``known_at`` is when that happened.
+    """
+
+    visitor_id = models.CharField(max_length=64, primary_key=True)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="visitors")
+    created_at = models.DateTimeField()
+    known_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"visitor of contact {self.contact_id}"
+
+
+class Touched(models.Model):
+    """Something about a contact changed: its segments are to be looked at again. A queue; it may name one twice."""
+
+    contact_id = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"contact {self.contact_id}"

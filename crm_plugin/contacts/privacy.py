@@ -7,13 +7,16 @@ from collections.abc import Collection
 from django.db import transaction
 
 from crm_plugin import clock
-from crm_plugin.contacts.models import Consent, ConsentEvent, Contact, ContactSpend
+from crm_plugin.contacts.models import Consent, ConsentEvent, Contact, ContactSpend, Touched, Visitor
 from crm_plugin.contacts.people import Person, normalize_email
 from crm_plugin.contacts.tombstones import bury
 
 
 def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> None:
-    """Anonymise contacts, delete their consents, consent log and spends, and write tombstones for their identities.
+    """Anonymise contacts, delete what is kept about them, and write tombstones for their identities.
+
+    Consents, consent log, spends, attributes and the ties to browsers go. What is seen of such a browser afterwards is
+    a new visitor's.
 
     The row stays, so that counts stay true. A suppression of the address stays too, as a digest: an address that
     asked never to be written to must not be forgotten together with its owner (GDPR Art. 17(3)(b), 21(3)).
@@ -25,8 +28,15 @@ def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> Non
     with transaction.atomic():
         rows = Contact.objects.select_for_update(no_key=True).filter(pk__in=contact_ids, erased_at=None).order_by("pk")
         named = {row.pk: Person(row.customer_id or "", row.email or "") for row in rows}
-        bury([*named.values(), *(Person(other.customer_id, normalize_email(other.email)) for other in also)])
-        for model in (Consent, ConsentEvent, ContactSpend):
+        browsers = Visitor.objects.filter(contact_id__in=named).values_list("visitor_id", flat=True)
+        bury(
+            [
+                *named.values(),
+                *(Person(other.customer_id, normalize_email(other.email)) for other in also),
+                *(Person(visitor_id=visitor_id) for visitor_id in browsers),
+            ]
+        )
+        for model in (Consent, ConsentEvent, ContactSpend, Visitor, Touched):
             model._default_manager.filter(contact_id__in=named).delete()
         Contact.objects.filter(pk__in=named).update(
             customer_id=None,
@@ -40,5 +50,6 @@ def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> Non
             last_order_at=None,
             last_seen_at=None,
             joined_at=None,
+            attributes={},
             erased_at=clock.now(),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from crm_plugin.contacts.models import ChannelKind, Consent, Contact
+from crm_plugin.contacts.models import ChannelKind, Consent, Contact, Visitor
 from crm_plugin.contacts.people import normalize_email
 from crm_plugin.contacts.suppression import suppressed
 
@@ -34,8 +34,21 @@ class Reach:
 
 
 def contacts() -> QuerySet[Contact]:
-    """Return every contact, for lists; the caller filters, orders and pages."""
-    return Contact.objects.all()
+    """Return the people who are known, for lists; the caller filters, orders and pages.
+
+    Erased people are among them, as counts of what they did are. Visitors who never said who they are are not.
+    """
+    return Contact.objects.exclude(customer_id=None, email=None, erased_at=None)
+
+
+def rows_of(contact_ids: Collection[int]) -> QuerySet[Contact]:
+    """Return these contacts, whoever they are: visitors too."""
+    return Contact.objects.filter(pk__in=contact_ids)
+
+
+def visitor_ids(contact_ids: Collection[int]) -> set[str]:
+    """Return the ids of the browsers that are the contacts'."""
+    return set(Visitor.objects.filter(contact_id__in=contact_ids).values_list("visitor_id", flat=True))
 
 
 def find(*, customer_id: str = "", email: str = "") -> Contact | None:

@@ -31,7 +31,7 @@ def erasures_of(people: Collection[Person], *, accounts_with_contact: Collection
     """Return when people were erased last.
 
     For an account that has a contact only its customer id counts: the e-mail of one of its facts may be an address
-    that somebody else was erased under.
+    that somebody else was erased under. A browser counts only for who is nothing but a visitor: others may use it too.
     """
     digests = {
         person: _digests(Person(person.customer_id) if person.customer_id in accounts_with_contact else person)
@@ -51,4 +51,6 @@ def _digests(person: Person) -> tuple[str, ...]:
         found.append(ids.digest("erasure.customer", person.customer_id))
     if person.email:
         found.append(ids.digest("erasure.email", person.email))
+    if person.visitor_id and not person.is_named:
+        found.append(ids.digest("erasure.visitor", person.visitor_id))
     return tuple(found)

@@ -22,14 +22,34 @@ if TYPE_CHECKING:
 @cache
 def queries() -> type[ObjectType]:
     """Return the class that holds the root query fields."""
-    from crm_plugin.graphql import campaigns, contacts, me, merchant, messages  # noqa: PLC0415 - see the docstring above
+    from crm_plugin.graphql import (  # noqa: PLC0415 - see the docstring above
+        attributes,
+        audiences,
+        campaigns,
+        contacts,
+        exports,
+        imports,
+        insights,
+        interests,
+        me,
+        merchant,
+        messages,
+        segments,
+    )
 
     parts = (
+        attributes.AttributeQueries,
+        audiences.AudienceQueries,
         campaigns.CampaignQueries,
         contacts.ContactQueries,
+        exports.ExportQueries,
+        imports.ImportQueries,
+        insights.InsightQueries,
+        interests.InterestQueries,
         me.MeQueries,
         merchant.SettingsQueries,
         messages.MessageQueries,
+        segments.SegmentQueries,
     )
     return type("CRMQueries", parts, {})
 
@@ -37,13 +57,34 @@ def queries() -> type[ObjectType]:
 @cache
 def mutations() -> type[ObjectType]:
     """Return the class that holds the root mutation fields."""
-    from crm_plugin.graphql import campaigns, likes, me, merchant  # noqa: PLC0415 - see the docstring above
+    from crm_plugin.graphql import (  # noqa: PLC0415 - see the docstring above
+        attributes,
+        audiences,
+        campaigns,
+        exports,
+        imports,
+        interests,
+        likes,
+        me,
+        members,
+        merchant,
+        segments,
+        visitors,
+    )
 
     parts = (
+        attributes.AttributeMutations,
+        audiences.AudienceMutations,
         campaigns.CampaignMutations,
+        exports.ExportMutations,
+        imports.ImportMutations,
+        interests.InterestMutations,
         likes.LikeMutations,
         me.MeMutations,
+        members.MemberMutations,
         merchant.SettingsMutations,
+        segments.SegmentMutations,
+        visitors.VisitorMutations,
     )
     return type("CRMMutations", parts, {})
 

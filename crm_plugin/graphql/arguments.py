@@ -7,6 +7,7 @@ from datetime import datetime
 
 from crm_plugin import ids
 from crm_plugin.errors import InvalidInput
+from crm_plugin.shop import Actor
 
 _GREATEST_KEY = 2**63 - 1
 
@@ -33,3 +34,8 @@ def refuse_naive(values: Mapping[str, datetime | None], fields: Iterable[str]) -
         moment = values.get(field)
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput("Give the moment with its offset from UTC, such as 2027-01-31T09:00:00Z.", field=field)
+
+
+def name_of(actor: Actor) -> str:
+    """Return the caller in words, for logs: ``app:5``, ``user:7``."""
+    return f"app:{actor.app_id}" if actor.app_id else f"user:{actor.customer_id}"

@@ -17,22 +17,44 @@ from crm_plugin.graphql.pagination import PAGE_LIMIT
 
 _PAGE: Final = {"complexity": 1, "multipliers": ["first", "last"]}
 _READ: Final = {"complexity": 1}
+#: What is computed over all people: ten in one request, here as in Saleor with its default limit.
+_COUNT: Final = {"complexity": 5_000}
 
 #: Type -> field -> cost, in the form of Saleor's ``COST_MAP``; what is not named costs nothing there.
 COSTS: Final[dict[str, dict[str, Any]]] = {
     "Query": {
+        "crmAlsoBought": _COUNT,
+        "crmAttributes": _PAGE,
+        "crmAudienceExplain": _COUNT,
+        "crmAudiencePreview": _COUNT,
+        "crmBoughtAlso": _COUNT,
         "crmCampaign": _READ,
         "crmCampaigns": _PAGE,
+        "crmCartedNotBought": _COUNT,
         "crmContacts": _PAGE,
+        "crmExports": _PAGE,
+        "crmGroupSearch": _READ,
+        "crmListImport": _READ,
+        "crmListImports": _PAGE,
         "crmMe": _READ,
         "crmMessages": _PAGE,
+        "crmProductsCartedNotBought": _COUNT,
+        "crmProductsViewedNotBought": _COUNT,
+        "crmSegment": _READ,
+        "crmSegments": _PAGE,
         "crmSettings": _READ,
+        "crmTopInterests": _COUNT,
+        "crmViewedNotBought": _COUNT,
     },
     "CrmCampaign": {"inFlight": _READ},
-    "CrmContact": {"consents": _READ, "spent": _READ},
+    "CrmContact": {"consents": _READ, "inflow": _READ, "score": _READ, "segments": _READ, "spent": _READ},
+    "CrmListImport": {"segment": _READ},
     "CrmMe": {"consents": _READ, "likes": _PAGE},
     "CrmMessage": {"campaign": _READ, "contact": _READ},
+    "CrmSegment": {"members": _PAGE, "summary": _READ},
 }
+
+_COUNTED: Final = {name: cost["complexity"] for name, cost in COSTS["Query"].items()}
 
 MAX_FIELDS = 400
 MAX_ALIASES = 50
@@ -99,7 +121,7 @@ class _Count:
         self.fields += 1
         self.aliases += part.alias is not None
         inside = self.of(part.selection_set)
-        return _Size(inside.depth + 1, 1 + self._times(part) * inside.cost)
+        return _Size(inside.depth + 1, _COUNTED.get(part.name.value, 1) + self._times(part) * inside.cost)
 
     def _of_fragment(self, name: str) -> _Size:
         if name not in self._known:

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from django.db.models import QuerySet
 from promise import Promise
 from promise.dataloader import DataLoader
 
-from crm_plugin import automations, contacts
+from crm_plugin import activity, audience, automations, contacts
+from crm_plugin.audience import AudienceRule, Member, Segment
 from crm_plugin.automations import Campaign
 from crm_plugin.contacts import Contact
 from crm_plugin.graphql.access import reads
+from crm_plugin.graphql.pagination import Window, key_bounds
+from crm_plugin.graphql.rules import language_of
+
+K = TypeVar("K")
 
 _ATTRIBUTE = "crm_loaders"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A saved rule, to be told in a language; None: the merchant's own."""
+
+    version_id: int
+    language: str | None
+    definition: Any = field(compare=False)
 
 
 class Loaders:
@@ -24,6 +40,12 @@ class Loaders:
         self.consents = _loader(contacts.consents_of, default={})
         self.contact = _loader(_contacts)
         self.in_flight = _loader(automations.in_flight, default=0)
+        self.inflow = _loader(activity.inflows)
+        self.members = _loader(_members, default=())
+        self.score = _loader(audience.scores_of)
+        self.segment = _loader(_segments)
+        self.segments = _loader(audience.segments_of, default=())
+        self.sentence = _loader(_sentences)
         self.spends = _loader(_spends, default=())
 
 
@@ -42,8 +64,8 @@ def forget(info: Any) -> None:
         delattr(info.context, _ATTRIBUTE)
 
 
-def _loader(read: Callable[[Sequence[int]], Mapping[int, Any]], *, default: Any = None) -> DataLoader:
-    def load(keys: Sequence[int]) -> Promise:
+def _loader(read: Callable[[Sequence[K]], Mapping[K, Any]], *, default: Any = None) -> DataLoader:
+    def load(keys: Sequence[K]) -> Promise:
         found = reads(read)(keys)
         return Promise.resolve([found.get(key, default) for key in keys])
 
@@ -55,9 +77,44 @@ def _campaigns(ids: Sequence[int]) -> dict[int, Campaign]:
 
 
 def _contacts(ids: Sequence[int]) -> dict[int, Contact]:
-    return {row.pk: row for row in contacts.contacts().filter(pk__in=ids)}
+    return {row.pk: row for row in contacts.rows_of(ids)}
 
 
 def _spends(ids: Sequence[int]) -> dict[int, list[Any]]:
-    rows = contacts.contacts().filter(pk__in=ids).only("id").prefetch_related("spends")
+    rows = contacts.rows_of(ids).only("id").prefetch_related("spends")
     return {row.pk: sorted(row.spends.all(), key=lambda spend: spend.currency) for row in rows}
+
+
+def _segments(ids: Sequence[int]) -> dict[int, Segment]:
+    return {row.pk: row for row in audience.segments().filter(pk__in=ids)}
+
+
+def _sentences(rules: Sequence[Rule]) -> dict[Rule, str]:
+    found: dict[Rule, str] = {}
+    for language in {rule.language for rule in rules}:
+        told = [rule for rule in rules if rule.language == language]
+        parsed = [AudienceRule.model_validate(rule.definition) for rule in told]
+        found.update(zip(told, audience.describe_all(parsed, language_of(language)), strict=True))
+    return found
+
+
+def _members(keys: Sequence[tuple[int, Window]]) -> dict[tuple[int, Window], list[Member]]:
+    """Return the page of members of each segment, and one more, in two queries however many segments ask for theirs."""
+    found: dict[tuple[int, Window], list[Member]] = {key: [] for key in keys}
+    for window in {window for _pk, window in keys}:
+        pages = [_members_of(pk, window) for pk, asked in found if asked == window]
+        for member in pages[0].union(*pages[1:], all=True) if len(pages) > 1 else pages[0]:
+            found[member.segment_id, window].append(member)
+    people = _contacts([member.contact_id for members in found.values() for member in members])
+    for (_pk, window), members in found.items():
+        members.sort(key=lambda member: member.contact_id, reverse=not window.is_backward)
+        for member in members:
+            member.contact = people[member.contact_id]
+    return found
+
+
+def _members_of(pk: int, window: Window) -> QuerySet[Member]:
+    above, below = key_bounds(window)
+    order = "contact_id" if window.is_backward else "-contact_id"
+    rows = audience.members(pk).filter(contact_id__gt=above, contact_id__lt=below)
+    return rows.order_by(order)[: window.size + 1]

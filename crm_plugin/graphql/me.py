@@ -10,7 +10,7 @@ from crm_plugin import contacts, ids
 from crm_plugin.contacts import Contact, Person
 from crm_plugin.errors import InvalidInput, PermissionDenied
 from crm_plugin.graphql.access import Caller, admits, reads
-from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.arguments import name_of, row_key
 from crm_plugin.graphql.contacts import CrmChannel, CrmConsent, consents_in_order
 from crm_plugin.graphql.likes import CrmLikeConnection, page_of_likes
 from crm_plugin.graphql.mutation import CrmMutation
@@ -92,7 +92,7 @@ class CrmConsentUpdate(CrmMutation):
             is_granted=input["is_granted"],
             source=_short(input, "source") or ("account" if is_own else "staff"),
             text_version=_short(input, "text_version"),
-            evidence={"said_by": "self"} if is_own else {"said_by": "staff", "recorded_by": _name(actor)},
+            evidence={"said_by": "self"} if is_own else {"said_by": "staff", "recorded_by": name_of(actor)},
         )
         return cls(consents=_consents(contact))
 
@@ -120,10 +120,6 @@ def _short(values: dict[str, Any], field: str) -> str:
     if len(text) > _LONGEST_SOURCE:
         raise InvalidInput(f"At most {_LONGEST_SOURCE} characters.", field=field)
     return text
-
-
-def _name(actor: Actor) -> str:
-    return f"app:{actor.app_id}" if actor.app_id else f"user:{actor.customer_id}"
 
 
 class MeMutations(graphene.ObjectType):

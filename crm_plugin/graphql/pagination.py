@@ -1,8 +1,9 @@
 """Relay connections by keyset: a page costs one query however far in it is, and rows that arrive do not shift it.
 
 Lists of ours are newest first, by ``created_at`` and, among equals, ``id``; a cursor is those two values of its row,
-opaque to clients. A list that the shop keeps stays in the shop's order; a cursor is what names its row, and its place
-in case the row has gone. Nothing is counted.
+opaque to clients. A list inside each row of a page, read for all of them at once, is ordered by its key. A list that
+the shop keeps stays in the shop's order; a cursor is what names its row, and its place in case the row has gone.
+Nothing is counted.
 """
 
 from __future__ import annotations
@@ -126,6 +127,24 @@ def _list_place(place: Any, name: Any) -> tuple[int, str]:
     if type(place) is not int or not 0 <= place <= _GREATEST_KEY or not isinstance(name, str):
         raise ValueError
     return place, name
+
+
+def key_bounds(window: Window) -> tuple[int, int]:
+    """Return between which two keys, both left out, the rows are of a list that is ordered by its key alone."""
+    above = 0 if window.before is None else _decoded(window.before, "before", parse=_key_place)
+    below = _GREATEST_KEY if window.after is None else _decoded(window.after, "after", parse=_key_place)
+    return above, below
+
+
+def page_of_keys(connection: type[graphene.relay.Connection], rows: Sequence[M], *, window: Window) -> Any:
+    """Return the page of ``rows``, which were read in the order of their keys: one row more when there are more."""
+    return _assemble(connection, [(row, _encoded("key", row.pk)) for row in rows], window=window)
+
+
+def _key_place(word: Any, pk: Any) -> int:
+    if word != "key" or type(pk) is not int or not 0 < pk <= _GREATEST_KEY:
+        raise ValueError
+    return pk
 
 
 def _encoded(*place: int | str) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
+from typing import Concatenate, ParamSpec
 
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from crm_plugin import shop
 
-View = Callable[[HttpRequest, str], HttpResponse]
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
-#: RFC 8058 clients send 26 bytes. The body is never read; a longer one is not even waited for.
-MAX_BODY_BYTES = 4_096
+#: RFC 8058 clients send 26 bytes. A longer body is not even waited for.
+FORM_BYTES = 4_096
 
 HEADERS = {
     "Cache-Control": "no-store, private",
@@ -25,17 +28,22 @@ HEADERS = {
 }
 
 
-def public(*methods: str) -> Callable[[View], View]:
-    """Return a decorator for an endpoint that anybody may call with one of the methods."""
+def public(*methods: str, max_bytes: int = FORM_BYTES) -> Callable[[View[P]], View[P]]:
+    """Return a decorator for an endpoint that anybody may call.
 
-    def decorate(view: View) -> View:
+    Args:
+        methods: those that it answers.
+        max_bytes: a request that says that its body is longer is refused before anything is read.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
         @csrf_exempt
         @wraps(view)
-        def call(request: HttpRequest, token: str) -> HttpResponse:
-            response = _refusal(request, methods)
+        def call(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            response: HttpResponseBase | None = _refusal(request, methods, max_bytes)
             if response is None:
                 with shop.current().writable():
-                    response = view(request, token)
+                    response = view(request, *args, **kwargs)
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
             return response
@@ -50,6 +58,25 @@ def not_found() -> HttpResponse:
     return HttpResponse("Not found.\n", status=404, content_type="text/plain; charset=utf-8")
 
 
+def too_large() -> HttpResponse:
+    """Return the answer to a body that is longer than it may be, or does not say how long it is."""
+    return HttpResponse("Too large.\n", status=413, content_type="text/plain; charset=utf-8")
+
+
+def read_body(request: HttpRequest, *, max_bytes: int) -> bytes | None:
+    """Return the body, of which never more than ``max_bytes`` are read.
+
+    None when it is longer, does not say how long it is (chunked), or broke off.
+    """
+    if not request.META.get("CONTENT_LENGTH"):
+        return None
+    try:
+        body: bytes = request.read(max_bytes + 1)
+    except UnreadablePostError:
+        return None
+    return body if len(body) <= max_bytes else None
+
+
 def is_first(purpose: str, token: str, *, seconds: int) -> bool:
     """Return whether this token was not used for ``seconds``: a reload, or a flood, is written down once.
 
@@ -62,18 +89,18 @@ def is_first(purpose: str, token: str, *, seconds: int) -> bool:
         return True
 
 
-def _refusal(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse | None:
+def _refusal(request: HttpRequest, methods: tuple[str, ...], max_bytes: int) -> HttpResponse | None:
     if not shop.current().operator().is_enabled:
         return not_found()
     if request.method not in methods:
         return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
-    if not _is_small(request.META.get("CONTENT_LENGTH") or "0"):
-        return HttpResponse("Too large.\n", status=413, content_type="text/plain; charset=utf-8")
+    if not _is_small(request.META.get("CONTENT_LENGTH") or "0", max_bytes):
+        return too_large()
     return None
 
 
-def _is_small(length: str) -> bool:
+def _is_small(length: str, max_bytes: int) -> bool:
     try:
-        return 0 <= int(length) <= MAX_BODY_BYTES
+        return 0 <= int(length) <= max_bytes
     except ValueError:  # no number, or one of thousands of digits
         return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from django.http import HttpRequest, HttpResponse
@@ -48,7 +47,7 @@ def _withdraw(whose: messaging.Addressee, public_id: UUID, *, via: str) -> None:
 def _page(language: str, *, is_done: bool) -> HttpResponse:
     identity, us = shop.current().identity(), merchant.load()
     words = wording(language, us.default_language, identity.language)
-    today = clock.now().astimezone(ZoneInfo(identity.time_zone)).date()
+    today = clock.now().astimezone(merchant.zone()).date()
     filled = {"sender": us.sender_name or identity.name, "date": format_date(today, "long", locale=words.language)}
     values = {
         "words": words,

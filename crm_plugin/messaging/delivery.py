@@ -176,7 +176,7 @@ def _do_not_wait_for_the_disk() -> None:
 
 
 def _lock(contact_ids: set[int]) -> None:
-    list(contacts.contacts().filter(pk__in=contact_ids).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    list(contacts.rows_of(contact_ids).order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def _chunks(parcels: Sequence[_Parcel], size: int) -> Iterator[tuple[int, Sequence[_Parcel]]]:

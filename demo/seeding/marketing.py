@@ -16,6 +16,8 @@ CONSENT_TEXT = "You get this mail because you asked for news from Maru & Moss."
 CONSENT_SHARE = 0.8
 #: A demo does not wait a minute for further price changes, as a real shop's campaign does.
 SETTLE_SECONDS = 1
+#: One is enough on most machines.
+MANY_LOOKS = 50
 
 
 def fill_settings() -> None:
@@ -39,8 +41,9 @@ def learn_history(*, say: Callable[[str], None]) -> int:
         told[stream] = told.get(stream, 0) + count
 
     total = pipeline.backfill(progress)
-    while pipeline.pump():
-        pass
+    for _ in range(MANY_LOOKS):
+        if not pipeline.pump():
+            break
     say(", ".join(f"{count} {stream}" for stream, count in told.items() if count))
     return total
 

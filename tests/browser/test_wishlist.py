@@ -17,6 +17,7 @@ ASK = """query => fetch("/crm/graphql/", {
         "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value,
     },
     body: JSON.stringify({query}),
+    signal: AbortSignal.timeout(15_000),
 }).then(answer => answer.json())"""
 
 

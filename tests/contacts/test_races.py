@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from django.db import connection, transaction
@@ -15,31 +12,11 @@ from crm_plugin.contacts import ChannelKind, Contact, Person
 from crm_plugin.models import Activity, ConsentEvent
 from tests.contacts.conftest import NOON
 from tests.fake_shop import FakeShop
+from tests.together import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WAIT_SECONDS = 10
-
-
-@contextmanager
-def workers() -> Iterator[Callable[[list[Callable[[], None]]], None]]:
-    """Run each body in a thread of its own, all starting together, and raise what one of them raised."""
-
-    def run(bodies: list[Callable[[], None]]) -> None:
-        gate = threading.Barrier(len(bodies), timeout=WAIT_SECONDS)
-
-        def work(body: Callable[[], None]) -> None:
-            try:
-                gate.wait()
-                body()
-            finally:
-                connection.close()
-
-        for done in [pool.submit(work, body) for body in bodies]:
-            done.result(timeout=WAIT_SECONDS)
-
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        yield run
 
 
 def resolve(people: list[Person]) -> None:
@@ -50,8 +27,7 @@ def test_two_workers_resolve_the_same_new_people_once(shop: FakeShop) -> None:
     people = [Person(shop.add_customer().customer_id) for _ in range(200)]
     people += [Person(email=f"guest{number}@example.com") for number in range(200)]
 
-    with workers() as run:
-        run([lambda: resolve(people), lambda: resolve(people[::-1])])
+    together(lambda: resolve(people), lambda: resolve(people[::-1]))
 
     assert Contact.objects.count() == len(people)
 
@@ -61,8 +37,7 @@ def test_two_workers_give_the_same_guests_their_accounts_once(shop: FakeShop) ->
     resolve([Person(email=email) for email in emails])
     accounts = [Person(shop.add_customer(email=email).customer_id) for email in emails]
 
-    with workers() as run:
-        run([lambda: resolve(accounts), lambda: resolve(accounts[::-1])])
+    together(lambda: resolve(accounts), lambda: resolve(accounts[::-1]))
 
     assert Contact.objects.exclude(customer_id=None).exclude(email=None).count() == len(emails)
     assert Contact.objects.count() == len(emails)
@@ -73,8 +48,7 @@ def test_a_guest_and_the_account_with_the_same_email_meet_in_two_workers(shop: F
     guests = [Person(email=account.email) for account in accounts]
     signed_up = [Person(account.customer_id) for account in accounts]
 
-    with workers() as run:
-        run([lambda: resolve(guests), lambda: resolve(signed_up)])
+    together(lambda: resolve(guests), lambda: resolve(signed_up))
 
     assert Contact.objects.exclude(customer_id=None).exclude(email=None).count() == len(accounts)
     assert Contact.objects.count() == len(accounts)
@@ -91,11 +65,10 @@ def test_a_worker_that_waits_for_another_finds_what_it_wrote(shop: FakeShop) -> 
             _wait_until_somebody_waits()
 
     def come_second() -> None:
-        is_inserted.wait(WAIT_SECONDS)
+        assert is_inserted.wait(WAIT_SECONDS)
         resolve([account])
 
-    with workers() as run:
-        run([insert_and_dawdle, come_second])
+    together(insert_and_dawdle, come_second)
 
     contact = Contact.objects.get()
     assert (contact.customer_id, contact.email) == (account.customer_id, "ann@example.com")
@@ -114,12 +87,11 @@ def test_giving_a_guest_an_account_does_not_wait_for_who_records_activities(shop
             assert is_adopted.wait(WAIT_SECONDS), "the other worker waits for this one"
 
     def adopt() -> None:
-        is_written.wait(WAIT_SECONDS)
+        assert is_written.wait(WAIT_SECONDS)
         resolve([account])
         is_adopted.set()
 
-    with workers() as run:
-        run([record, adopt])
+    together(record, adopt)
 
     assert Contact.objects.get().customer_id == account.customer_id
 
@@ -132,8 +104,7 @@ def test_two_answers_at_once_are_one_line_of_the_log(shop: FakeShop) -> None:
         is_changed = contacts.set_consent(guest.pk, channel=ChannelKind.EMAIL, is_granted=False, source="link")
         changes.append(is_changed)
 
-    with workers() as run:
-        run([withdraw, withdraw])
+    together(withdraw, withdraw)
 
     assert sorted(changes) == [False, True]
     assert ConsentEvent.objects.count() == 1

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +14,9 @@ import pytest
 from demo.services import postgres
 
 ASK = "import os, psycopg; print(psycopg.connect(os.environ['DATABASE_URL']).execute('SELECT 6 * 7').fetchone()[0])"
+#: Heeds neither Ctrl-C nor SIGTERM.
+DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; time.sleep(60)"
+SECONDS = 60
 
 
 @pytest.fixture
@@ -68,13 +72,28 @@ def test_command_runs_beside_a_server_and_hands_back_its_exit_code() -> None:
 @pytest.mark.usefixtures("embedded_only")
 def test_termination_stops_the_server() -> None:
     with subprocess.Popen([sys.executable, "-m", "demo.services.postgres"], stdout=subprocess.PIPE, text=True) as child:
+        watch = threading.Timer(SECONDS, child.kill)  # a server that never comes up, or never ends
+        watch.start()
         assert child.stdout is not None
         url = child.stdout.readline().strip().partition("=")[2]
-        assert data_folder(url).exists()
-
+        was_there = data_folder(url).exists()
         child.send_signal(signal.SIGTERM)
-        child.wait(30)
+        child.wait()
+        watch.cancel()
 
+    assert was_there
     assert child.returncode == 128 + signal.SIGTERM
     assert not data_folder(url).parent.exists()
     assert postgres.URL_VARIABLE not in os.environ
+
+
+def test_a_command_that_takes_too_long_is_ended(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(postgres.URL_VARIABLE, "postgresql://elsewhere/shop")
+    monkeypatch.setattr(postgres, "CLEAN_UP_SECONDS", 0.2)
+
+    code = postgres.main(["--limit-seconds", "1.5", "--", sys.executable, "-c", DEAF])
+
+    assert code == postgres.OUT_OF_TIME
+    assert "still runs after 1.5 s" in capfd.readouterr().err

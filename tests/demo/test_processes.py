@@ -2,15 +2,23 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from demo.services import processes
-from demo.services.processes import Processes, ProcessFailed, free_port, interruptions_deferred, termination_unwinds
+from demo.services.processes import (
+    Child,
+    Processes,
+    ProcessFailed,
+    free_port,
+    interruptions_deferred,
+    termination_unwinds,
+)
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 #: Ignores SIGTERM and has a child of its own.
@@ -103,6 +111,52 @@ def test_an_interruption_waits_for_what_must_not_be_cut_in_two() -> None:
         clean_up()
 
     assert done == ["first half", "second half"]
+
+
+class Interrupting:
+    """subprocess's lock around ``waitpid``, with a Ctrl-C at the worst moment: it is taken, and nobody knows yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.is_due = True
+
+    def acquire(self, *arguments: bool) -> bool:
+        is_taken = self._lock.acquire(*arguments)
+        if is_taken and self.is_due:
+            self.is_due = False
+            signal.raise_signal(signal.SIGINT)
+        return is_taken
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+
+@pytest.mark.usefixtures("heard_interruptions")
+@pytest.mark.parametrize("watch", [lambda child, _: child.wait(20), lambda _, children: children.check()])
+def test_an_interruption_while_a_child_is_watched_does_not_keep_it_from_being_ended(
+    tmp_path: Path, watch: Callable[[Child, Processes], object]
+) -> None:
+    def interrupted() -> None:
+        with Processes(tmp_path) as children:
+            pids.append(children.start("first", SLEEP).process.pid)
+            (child,) = children.children
+            child.process._waitpid_lock = lock  # type: ignore[attr-defined]
+            watch(child, children)
+
+    pids: list[int] = []
+    lock = Interrupting()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert not lock.is_due
+    assert is_gone(pids[0])
 
 
 def test_a_stopped_child_is_watched_no_longer(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from graphql import parse, validate
 from graphql.language import ast
 
-from crm_plugin import automations
+from crm_plugin import audience, automations
+from crm_plugin.audience import AudienceRule
 from tests.fake_shop import FakeShop
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
@@ -43,6 +44,15 @@ def test_the_definition_is_one_that_can_be_saved(db: None, shop: FakeShop) -> No
     campaign = automations.create_campaign(name="Documented", definition=definition)
 
     assert campaign.draft == definition
+
+
+def test_the_audience_is_one_that_can_be_counted(db: None, shop: FakeShop) -> None:
+    written = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)]
+    (definition,) = (value["definition"] for value in written if "include" in value.get("definition", {}))
+
+    found = audience.preview(AudienceRule.parse(definition))
+
+    assert (found.count, found.warnings) == (0, ())
 
 
 def test_every_field_has_an_example(schema: Any) -> None:

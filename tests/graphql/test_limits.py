@@ -28,6 +28,8 @@ def _fan(levels: int) -> str:
         "query($n: Int) { crmMessages(first: $n) { edges { node { id } } } }",
         "{ ...f } fragment f on Query { ...f }",
         "{ ...nowhere }",
+        "{ " + " ".join(f"a{n}: crmAudiencePreview {{ seconds }}" for n in range(9)) + " }",
+        "{ crmSegments(first: 100) { edges { node { summary members(first: 10) { edges { node { email } } } } } } }",
     ],
 )
 def test_ordinary_queries_pass(query: str) -> None:
@@ -47,6 +49,7 @@ def test_ordinary_queries_pass(query: str) -> None:
             "points of cost",
         ),
         ("{ a(first: 9999999999) { b } }", "points of cost"),
+        ("{ " + " ".join(f"a{n}: crmAudiencePreview {{ count }}" for n in range(11)) + " }", "points of cost"),
     ],
 )
 def test_queries_that_ask_for_too_much_are_refused_by_name(query: str, bound: str) -> None:

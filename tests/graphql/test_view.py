@@ -145,6 +145,15 @@ def test_what_is_no_request_is_refused_with_json(
     assert "Traceback" not in response.content.decode()
 
 
+@pytest.mark.parametrize(("size", "status"), [(13_500_000, 200), (14_000_001, 413)])
+def test_who_may_import_may_send_a_file(post: Post, sign_in: Callable[[Actor], None], size: int, status: int) -> None:
+    sign_in(MANAGER)
+
+    response = post({"query": READ, "padding": "x" * size})
+
+    assert response.status_code == status
+
+
 def test_another_content_type_is_refused(post: Post) -> None:
     response = post("query=x", content_type="application/x-www-form-urlencoded")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from django.db import connection
 
 from crm_plugin import clock, contacts, messaging
 from crm_plugin.messaging import Go
 from crm_plugin.models import Message
+from tests.together import together
 
 pytestmark = pytest.mark.django_db
 
@@ -100,18 +100,11 @@ def test_two_workers_at_once_do_not_break_the_frequency_cap(smtp, queue, make_co
     claimed = messaging.claim(100)
     # One message of each person for each worker.
     halves = [claimed[::2], claimed[1::2]]
-    barrier = threading.Barrier(2)
 
     def work(mine: list[messaging.Claimed]) -> None:
-        barrier.wait()
         messaging.deliver(mine, verdicts={one.message_id: Go() for one in mine}, on_outcomes=lambda _some: None)
-        connection.close()
 
-    workers = [threading.Thread(target=work, args=(half,)) for half in halves]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    together(*(partial(work, half) for half in halves))
 
     assert sorted(Message.objects.values_list("state", flat=True)) == ["sent"] * 10 + ["skipped"] * 10
     assert sorted(letter.recipients[0] for letter in smtp.letters) == sorted(str(person.email) for person in people)

@@ -7,9 +7,12 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
+from queue import Queue
 
 import pytest
 from django.db import connection
@@ -23,6 +26,8 @@ from tests.messaging.conftest import CONTENT
 KILLS = 50
 PEOPLE = 1_000
 HANDOUT_BATCH = 5
+#: Generous: other tests keep the machine busy meanwhile.
+ANSWER_SECONDS = 60
 
 
 @pytest.fixture
@@ -55,9 +60,33 @@ def queued(us) -> None:
     )
 
 
+class Mortal:
+    """A process that forks workers on demand; see ``mortal_worker``."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._answers: Queue[int] = Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def start(self) -> int:
+        """Fork a worker; return its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._answers.get(timeout=ANSWER_SECONDS)
+
+    def ended(self) -> int:
+        """Wait for the end of the worker; return its exit code."""
+        return self._answers.get(timeout=ANSWER_SECONDS)
+
+    def _listen(self) -> None:
+        for line in self._process.stdout or ():
+            self._answers.put(int(line))
+
+
 @pytest.fixture
-def mortal(mail_sink):
-    """A process that forks workers on demand."""
+def mortal(mail_sink) -> Iterator[Mortal]:
+    """Ready to fork; gone with its worker after the test."""
     db = connection.settings_dict
     host = str(db["HOST"]).replace("/", "%2F")
     environment = os.environ | {
@@ -67,12 +96,10 @@ def mortal(mail_sink):
         "CRM_HANDOUT_BATCH": str(HANDOUT_BATCH),
     }
     command = [sys.executable, "-m", "tests.messaging.mortal_worker", str(mail_sink.port)]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, text=True, bufsize=1, start_new_session=True, **pipes) as process:
+        yield Mortal(process)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -83,17 +110,17 @@ def test_fifty_deaths_mail_nobody_twice_and_lose_nothing_untold(queued, mortal, 
     for _ in range(4 * KILLS):
         if deaths == KILLS:
             break
-        worker = start(mortal)
+        worker = mortal.start()
         wait_for_letters(mail_sink, chance.randrange(12))
         time.sleep(chance.uniform(0, 0.008))
         os.kill(worker, signal.SIGKILL)
-        deaths += ended(mortal) == -signal.SIGKILL
+        deaths += mortal.ended() == -signal.SIGKILL
         before = Message.objects.filter(state="unknown").count()
         let_the_leases_run_out()
         largest_blur = max(largest_blur, Message.objects.filter(state="unknown").count() - before)
-    start(mortal)
+    mortal.start()
 
-    assert ended(mortal) == 0
+    assert mortal.ended() == 0
     assert deaths == KILLS
     received = Counter(letter.recipients[0] for letter in mail_sink.letters)
     states = dict(Message.objects.values_list("contact__email", "state"))
@@ -101,22 +128,6 @@ def test_fifty_deaths_mail_nobody_twice_and_lose_nothing_untold(queued, mortal, 
     assert set(states.values()) <= {"sent", "unknown"}
     assert {email for email, state in states.items() if state == "sent"} <= set(received)
     assert largest_blur <= HANDOUT_BATCH
-
-
-def start(mortal: subprocess.Popen[str]) -> int:
-    assert mortal.stdin is not None
-    mortal.stdin.write("\n")
-    mortal.stdin.flush()
-    return answer(mortal)
-
-
-def ended(mortal: subprocess.Popen[str]) -> int:
-    return answer(mortal)
-
-
-def answer(mortal: subprocess.Popen[str]) -> int:
-    assert mortal.stdout is not None
-    return int(mortal.stdout.readline())
 
 
 def wait_for_letters(sink: MailSink, count: int) -> None:

@@ -58,7 +58,7 @@ def _server() -> str:
 
 def _is_installed() -> bool:
     plugins = {entry.name for entry in entry_points(group="saleor.plugins")}
-    return "crm_plugin" in plugins and all(find_spec(name) for name in ("aiosmtpd", "liquid", "mrml"))
+    return "crm_plugin" in plugins and all(find_spec(name) for name in ("aiosmtpd", "liquid", "mrml", "ua_parser"))
 
 
 def _install() -> bool:

@@ -29,6 +29,24 @@ STAFF_FIELDS = {
     "crmMessages": "{ crmMessages(first: 1) { edges { node { id } } } }",
     "crmContacts": "{ crmContacts(first: 1) { edges { node { id } } } }",
     "crmSettings": "{ crmSettings { senderName } }",
+    "crmSegments": "{ crmSegments(first: 1) { edges { node { id } } } }",
+    "crmSegment": '{ crmSegment(id: "Q3JtU2VnbWVudDox") { id } }',
+    "crmAttributes": "{ crmAttributes(first: 1) { edges { node { id } } } }",
+    "crmListImports": "{ crmListImports(first: 1) { edges { node { id } } } }",
+    "crmListImport": '{ crmListImport(id: "Q3JtTGlzdEltcG9ydDox") { id } }',
+    "crmExports": "{ crmExports(first: 1) { edges { node { id } } } }",
+    "crmAudiencePreview": '{ crmAudiencePreview(definition: {include: {type: "everybody"}}) { count } }',
+    "crmAudienceExplain": '{ crmAudienceExplain(definition: {include: {type: "everybody"}}, '
+    'contact: "Q3JtQ29udGFjdDox") { holds } }',
+    "crmAudiencePreviewCancel": 'mutation { crmAudiencePreviewCancel(requestId: "r") { errors { code } } }',
+    "crmAlsoBought": '{ crmAlsoBought(product: "UHJvZHVjdDox") { count } }',
+    "crmBoughtAlso": '{ crmBoughtAlso(product: "UHJvZHVjdDox", other: "UHJvZHVjdDoy") { both } }',
+    "crmCartedNotBought": '{ crmCartedNotBought(product: "UHJvZHVjdDox") { count } }',
+    "crmViewedNotBought": '{ crmViewedNotBought(product: "UHJvZHVjdDox") { count } }',
+    "crmProductsCartedNotBought": "{ crmProductsCartedNotBought { count } }",
+    "crmProductsViewedNotBought": "{ crmProductsViewedNotBought { count } }",
+    "crmTopInterests": "{ crmTopInterests { score } }",
+    "crmGroupSearch": '{ crmGroupSearch(text: "a") { key } }',
 }
 MANAGER_FIELDS = {
     "crmSettingsUpdate": 'mutation { crmSettingsUpdate(input: {senderName: "X"}) { errors { code } } }',
@@ -38,10 +56,26 @@ MANAGER_FIELDS = {
     "crmCampaignPublish": 'mutation { crmCampaignPublish(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
     "crmCampaignPause": 'mutation { crmCampaignPause(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
     "crmCampaignDelete": 'mutation { crmCampaignDelete(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmSegmentCreate": 'mutation { crmSegmentCreate(input: {name: "VIPs"}) { errors { code } } }',
+    "crmSegmentUpdate": 'mutation { crmSegmentUpdate(id: "Q3JtU2VnbWVudDox", input: {}) { errors { code } } }',
+    "crmSegmentArchive": 'mutation { crmSegmentArchive(id: "Q3JtU2VnbWVudDox") { errors { code } } }',
+    "crmSegmentRestore": 'mutation { crmSegmentRestore(id: "Q3JtU2VnbWVudDox") { errors { code } } }',
+    "crmSegmentMembersAdd": 'mutation { crmSegmentMembersAdd(segment: "Q3JtU2VnbWVudDox", emails: ["a@example.com"]) '
+    "{ errors { code } } }",
+    "crmSegmentMembersRemove": 'mutation { crmSegmentMembersRemove(segment: "Q3JtU2VnbWVudDox", '
+    'emails: ["a@example.com"]) { errors { code } } }',
+    "crmListImportCreate": 'mutation { crmListImportCreate(segment: "Q3JtU2VnbWVudDox", content: "") '
+    "{ errors { code } } }",
+    "crmLookAlikeCreate": 'mutation { crmLookAlikeCreate(input: {name: "X", limit: 1}) { errors { code } } }',
+    "crmExportCreate": 'mutation { crmExportCreate(definition: {include: {type: "everybody"}}) { errors { code } } }',
+    "crmAttributeDeclare": 'mutation { crmAttributeDeclare(name: "points", kind: NUMBER) { errors { code } } }',
+    "crmContactAttributesUpdate": 'mutation { crmContactAttributesUpdate(contact: "Q3JtQ29udGFjdDox", attributes: {}) '
+    "{ errors { code } } }",
 }
 CUSTOMER_FIELDS = {
     "crmMe": "{ crmMe { email } }",
     "crmProductLike": 'mutation { crmProductLike(productId: "UHJvZHVjdDox") { isLiked } }',
+    "crmVisitorIdentify": 'mutation { crmVisitorIdentify(visitorId: "0123456789abcdef") { isIdentified } }',
     "crmProductUnlike": 'mutation { crmProductUnlike(productId: "UHJvZHVjdDox") { isLiked } }',
     "crmConsentUpdate": "mutation { crmConsentUpdate(input: {channel: EMAIL, isGranted: true}) { errors { code } } }",
 }

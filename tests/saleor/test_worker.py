@@ -11,7 +11,7 @@ from crm_plugin import beat
 
 pytestmark = pytest.mark.saleor
 
-TASKS = ("crm.deliver", "crm.housekeep", "crm.pump", "crm.reconcile", "crm.watch_prices")
+TASKS = ("crm.audience", "crm.deliver", "crm.housekeep", "crm.pump", "crm.reconcile", "crm.watch_prices")
 
 
 def test_every_task_is_registered_as_saleors_kind_of_task() -> None:

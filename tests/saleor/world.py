@@ -18,11 +18,13 @@ from saleor.order import OrderOrigin, OrderStatus
 from saleor.order.models import Order
 from saleor.permission.models import Permission as PermissionRow
 from saleor.product.models import (
+    Category,
     Product,
     ProductChannelListing,
     ProductVariant,
     ProductVariantChannelListing,
 )
+from saleor.product.models import Collection as SaleorCollection
 from saleor.warehouse.models import Stock
 
 from crm_plugin.shop import Permission, ProductRef, Shop
@@ -122,6 +124,25 @@ class SaleorWorld:
         """Mark the price as one to be computed again."""
         ProductChannelListing.objects.filter(product_id=ref.product_id).update(discounted_price_dirty=True)
         return True
+
+    def make_category(self, name: str, *, parent: str = "") -> str:
+        """Make a category."""
+        above = Category.objects.get(pk=parent.partition(":")[2]) if parent else None
+        row = Category.objects.create(name=name, slug=f"category-{next(_numbers)}", parent=above)
+        return f"category:{row.pk}"
+
+    def make_collection(self, name: str) -> str:
+        """Make a collection."""
+        return f"collection:{SaleorCollection.objects.create(name=name, slug=f'collection-{next(_numbers)}').pk}"
+
+    def put_in(self, ref: ProductRef, *keys: str) -> None:
+        """Put the product into one category and any collections."""
+        pks: dict[str, list[str]] = {"category": [], "collection": []}
+        for key in keys:
+            kind, _colon, pk = key.partition(":")
+            pks[kind].append(pk)
+        Product.objects.filter(pk=ref.product_id).update(category_id=next(iter(pks["category"]), None))
+        Product.objects.get(pk=ref.product_id).collections.set(pks["collection"])
 
     # Trade
 

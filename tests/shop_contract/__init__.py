@@ -10,10 +10,14 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"tests.shop_contract.{part}" for part in ("asking", "catalogue", "identity", "likes", "streams", "trade"))
+    *(
+        f"tests.shop_contract.{part}"
+        for part in ("asking", "catalogue", "groups", "identity", "likes", "streams", "trade")
+    )
 )
 
 from tests.shop_contract.catalogue import CatalogueContract  # noqa: E402 - rewriting comes first
+from tests.shop_contract.groups import GroupContract  # noqa: E402
 from tests.shop_contract.identity import IdentityContract  # noqa: E402
 from tests.shop_contract.likes import LikesContract  # noqa: E402
 from tests.shop_contract.streams import StreamContract  # noqa: E402
@@ -23,5 +27,5 @@ from tests.shop_contract.world import Lines, World  # noqa: E402
 __all__ = ["Lines", "ShopContract", "World"]
 
 
-class ShopContract(CatalogueContract, TradeContract, LikesContract, StreamContract, IdentityContract):
+class ShopContract(CatalogueContract, GroupContract, TradeContract, LikesContract, StreamContract, IdentityContract):
     """All of it."""

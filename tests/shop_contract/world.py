@@ -45,6 +45,15 @@ class World(Protocol):
     def unsettle(self, ref: ProductRef) -> bool:
         """Make the variant's price one that the shop is still computing; False when the shop knows no such state."""
 
+    def make_category(self, name: str, *, parent: str = "") -> str:
+        """Make a category below the one whose key is ``parent``; return its key."""
+
+    def make_collection(self, name: str) -> str:
+        """Make a collection; return its key, or ``""`` when the shop has none."""
+
+    def put_in(self, ref: ProductRef, *keys: str) -> None:
+        """Put the whole product into these groups, at most one category among them, and into no other."""
+
     def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
         """Fill a new cart; return its ref. A shop may be unable to know a guest's e-mail here."""
 

@@ -1,4 +1,4 @@
-"""``manage.py crm``: run, backfill, reconcile, erase, status, retry."""
+"""``manage.py crm``: run, backfill, reconcile, erase, segments, import-list, status, retry."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from tqdm import tqdm
 
-from crm_plugin import activity, beat, guard, messaging, pipeline, shop
+from crm_plugin import activity, audience, beat, guard, messaging, pipeline, shop
 from crm_plugin.activity import Purpose
+from crm_plugin.audience import ImportState, ListImport
+from crm_plugin.errors import CRMError
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +31,17 @@ _WORK: dict[str, Callable[[], object]] = {
     "crm.deliver": pipeline.deliver,
     "crm.housekeep": pipeline.housekeep,
 }
-
+#: What it does beside that, in a thread of its own: computing a large segment takes minutes, and no mail waits for it.
+_ASIDE: dict[str, Callable[[], object]] = {"crm.audience": pipeline.upkeep_audience}
+#: How long the thread may take to come to an end; what it has begun is rolled back then.
+STOP_SECONDS = 10.0
+#: How often `crm import-list` looks for an import that another worker is busy with.
+LOOK_SECONDS = 1.0
 
 #: How many of the facts that were set aside ``crm status`` shows.
 SHOWN_ROWS = 5
+#: How long `crm run --once` goes on looking for more to do.
+ONCE_SECONDS = 3_600.0
 
 
 def _survive(task: str, work: Callable[[], object]) -> None:
@@ -41,6 +51,24 @@ def _survive(task: str, work: Callable[[], object]) -> None:
         work()
     except Exception:
         logger.exception("crm: %s failed; crm run goes on", task)
+
+
+def _keep_doing(tasks: Mapping[str, Callable[[], object]], stop: threading.Event) -> None:
+    """Do each task as often as beat would, until told to stop."""
+    due = dict.fromkeys(tasks, 0.0)
+    while not stop.is_set():
+        for task, work in tasks.items():
+            if time.monotonic() >= due[task] and not stop.is_set():
+                _survive(task, work)
+                due[task] = time.monotonic() + beat.periods()[task]
+        stop.wait(max(0.0, min(due.values()) - time.monotonic()))
+
+
+def _keep_doing_aside(tasks: Mapping[str, Callable[[], object]], stop: threading.Event) -> None:
+    try:
+        _keep_doing(tasks, stop)
+    finally:
+        connections.close_all()  # those of this thread
 
 
 class Command(BaseCommand):
@@ -59,12 +87,17 @@ class Command(BaseCommand):
         erase = commands.add_parser("erase", help="forget a person")
         erase.add_argument("--customer-id", default="")
         erase.add_argument("--email", default="")
+        commands.add_parser("segments", help="every segment with its members, its state and what went wrong")
+        fill = commands.add_parser("import-list", help="read a CSV file of e-mails or customer ids into a static list")
+        fill.add_argument("segment", type=int, help="id of the list")
+        fill.add_argument("file", type=Path)
+        fill.add_argument("--dry-run", action="store_true", help="look at every line, write nothing")
         commands.add_parser("status", help="queues, lag, failed hooks; exits 1 when somebody should look")
         commands.add_parser("retry", help="after a repair: facts set aside go in line again, failed hooks count anew")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run one subcommand."""
-        getattr(self, f"_{options['command']}")(options)
+        getattr(self, f"_{options['command'].replace('-', '_')}")(options)
 
     def _run(self, options: dict[str, Any]) -> None:
         if options["once"]:
@@ -74,22 +107,22 @@ class Command(BaseCommand):
         self.stdout.write("crm run: stopped")
 
     def _run_once(self) -> None:
+        end = time.monotonic() + ONCE_SECONDS
         pipeline.reconcile()
-        while pipeline.watch_prices() + pipeline.pump() + pipeline.deliver():
-            continue
+        while pipeline.watch_prices() + pipeline.upkeep_audience() + pipeline.pump() + pipeline.deliver():
+            if time.monotonic() > end:  # what goes on arriving must not keep a scheduled command from ending
+                self.stdout.write("crm run: more is left to do; run it again")
+                break
         pipeline.housekeep()
 
     def _run_until_stopped(self) -> None:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        due = dict.fromkeys(_WORK, 0.0)
-        while not stop.is_set():
-            for task, work in _WORK.items():
-                if time.monotonic() >= due[task]:
-                    _survive(task, work)
-                    due[task] = time.monotonic() + beat.periods()[task]
-            stop.wait(max(0.0, min(due.values()) - time.monotonic()))
+        aside = threading.Thread(target=_keep_doing_aside, args=(_ASIDE, stop), name="crm-audience", daemon=True)
+        aside.start()
+        _keep_doing(_WORK, stop)
+        aside.join(STOP_SECONDS)
 
     def _backfill(self, options: dict[str, Any]) -> None:
         if not shop.current().operator().is_enabled:
@@ -115,20 +148,60 @@ class Command(BaseCommand):
         count = pipeline.erase(customer_id=options["customer_id"], email=options["email"].strip().lower())
         self.stdout.write(f"crm erase: {count} contacts erased")
 
+    def _segments(self, _options: dict[str, Any]) -> None:
+        with shop.current().writable():
+            for row in audience.segments().order_by("pk"):
+                self.stdout.write(
+                    f"{row.pk:>6} {row.kind:<6} {row.state:<8} {row.members_count:>9} {row.name}"
+                    + (f" - {row.error}" if row.error else "")
+                )
+
+    def _import_list(self, options: dict[str, Any]) -> None:
+        if not shop.current().operator().is_enabled:
+            raise CommandError("The CRM is switched off; switch it on first.")
+        try:
+            content = options["file"].read_bytes()
+            with shop.current().writable():
+                made = audience.start_import(options["segment"], content, is_dry_run=options["dry_run"])
+        except (CRMError, OSError) as error:
+            raise CommandError(str(error)) from error
+        done = self._wait_for(made)
+        for refused in done.errors:
+            self.stdout.write(f"line {refused['line']}: {refused['message']}")
+        words = "would be added" if done.is_dry_run else "added"
+        self.stdout.write(f"crm import-list: {done.added_count} {words}, {done.refused_count} lines refused")
+        if done.state == ImportState.FAILED:
+            raise CommandError("The import failed; the lines before are in the list.")
+
+    def _wait_for(self, made: ListImport) -> ListImport:
+        """Do imports until this one is over; another worker may be the one who does it."""
+        with tqdm(total=made.lines_count, unit=" lines", desc="import", file=self.stderr) as bar:
+            while True:
+                done = pipeline.import_lists()
+                with shop.current().writable():
+                    row = audience.imports().get(pk=made.pk)
+                bar.update(row.done_count - bar.n)
+                if row.finished_at:
+                    return row
+                if not done:
+                    time.sleep(LOOK_SECONDS)
+
     def _status(self, _options: dict[str, Any]) -> None:
         with shop.current().writable():  # reading as well: Saleor guards its writer connection against both
             state = {
                 "enabled": shop.current().operator().is_enabled,
                 "activity": activity.lag(),
+                "audience": (segments := audience.lag()),
                 "messages": messaging.lag(),
                 "failed_hooks": guard.failures(),
                 "last_failures": guard.last_failures(),
                 "set_aside": activity.broken(SHOWN_ROWS),
             }
         self.stdout.write(json.dumps(state, indent=2, sort_keys=True))
-        if state["failed_hooks"] or state["set_aside"]:
+        if state["failed_hooks"] or state["set_aside"] or segments["segment_errors"]:
             raise CommandError(
-                "Some hooks failed or facts were set aside; the log says why. Once that is repaired: `crm retry`.",
+                "Some hooks or segments failed, or facts were set aside; the log says why. Once a hook or a fact is "
+                "repaired: `crm retry`. A segment is tried again every few minutes.",
                 returncode=1,
             )
 

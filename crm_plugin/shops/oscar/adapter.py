@@ -10,6 +10,7 @@ from crm_plugin.shop import (
     Actor,
     Cart,
     Customer,
+    Group,
     Like,
     Offer,
     Operator,
@@ -21,7 +22,7 @@ from crm_plugin.shop import (
     ShopChannel,
     ShopIdentity,
 )
-from crm_plugin.shops.oscar import carts_orders, catalogue, checks, people, receivers, site, streams
+from crm_plugin.shops.oscar import carts_orders, catalogue, checks, groups, people, receivers, site, streams
 
 
 class OscarShop:
@@ -61,6 +62,18 @@ class OscarShop:
     def search_products(self, text: str, *, shop_channel: str, language: str, limit: int) -> Sequence[ProductCard]:
         """Return products whose title matches."""
         return catalogue.search_products(text, shop_channel=shop_channel, language=language, limit=limit)
+
+    def product_groups(self, product_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Return the keys of the groups of each product."""
+        return groups.product_groups(product_ids)
+
+    def groups(self, keys: Collection[str], *, language: str) -> Mapping[str, Group]:
+        """Return the groups by key."""
+        return groups.groups(keys, language=language)
+
+    def search_groups(self, text: str, *, language: str, limit: int) -> Sequence[Group]:
+        """Return groups whose name matches."""
+        return groups.search_groups(text, language=language, limit=limit)
 
     def carts(self, cart_refs: Collection[str]) -> Mapping[str, Cart]:
         """Return the open baskets."""

@@ -137,5 +137,5 @@ def coupon_used(application: Any) -> Fact:
         email=order.email,
         shop_channel=site.CHANNEL,
         order_ref=str(order.pk),
-        data={"code": application.voucher.code},
+        subject=application.voucher.code,
     )

@@ -1,7 +1,7 @@
 """Oscar's signals become facts. Each receiver writes at most one row and can never fail the shop.
 
-They run inside the shop's own transaction: what is rolled back there was never told here. A visitor without an account
-or an address is nobody that could be written to, so what an anonymous visitor looks at leaves no row.
+They run inside the shop's own transaction: what is rolled back there was never told here. A browser has the cookie of
+our script only with its owner's consent: without it, what an anonymous visitor looks at leaves no row.
 
 Oscar sends its own signals with an instance as the sender, so those are never connected to a class.
 """
@@ -9,6 +9,7 @@ Oscar sends its own signals with an instance as the sender, so those are never c
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 from uuid import uuid4
@@ -19,7 +20,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.signals import post_delete, post_save
 from oscar.core.loading import get_class, get_model
 
-from crm_plugin import activity, guard
+from crm_plugin import activity, contacts, guard
 from crm_plugin.conf import settings
 from crm_plugin.shop import Fact, FactKind
 from crm_plugin.shops.oscar import facts, site
@@ -57,20 +58,26 @@ def door(name: str, *, asks_database: bool = True) -> Callable[[Callable[..., Fa
     return decorate
 
 
+def visitor_of(request: Any) -> str:
+    """Return the id of the browser that makes a request; empty when it has none or the signal brings no request."""
+    return contacts.clean_visitor_id(getattr(request, "COOKIES", {}).get(contacts.VISITOR_KEY))
+
+
 @door("user_registered")
-def registered(*, user: Any, **_signal: Any) -> Fact:
+def registered(*, user: Any, request: Any = None, **_signal: Any) -> Fact:
     """An account was opened in the storefront."""
-    return facts.signed_up(user)
+    return replace(facts.signed_up(user), visitor_id=visitor_of(request))
 
 
 @door("user_logged_in", asks_database=False)
-def logged_in(*, user: Any, **_signal: Any) -> Fact:
+def logged_in(*, user: Any, request: Any = None, **_signal: Any) -> Fact:
     """Somebody signed in, whatever the page (Django's signal; Oscar's own knows only one of them)."""
     return Fact(
         kind=FactKind.LOGGED_IN,
         source_key=f"customer:{user.pk}:login:{uuid4().hex}",
         customer_id=str(user.pk),
         email=user.email,
+        visitor_id=visitor_of(request),
     )
 
 
@@ -99,15 +106,17 @@ def user_deleted(*, instance: Any, **_signal: Any) -> Fact:
 
 
 @door("product_viewed")
-def viewed(*, product: Any, user: Any, **_signal: Any) -> Fact | None:
+def viewed(*, product: Any, user: Any, request: Any = None, **_signal: Any) -> Fact | None:
     """A product's page was opened."""
-    if not user.is_authenticated:
+    customer_id, visitor_id = _customer_id(user), visitor_of(request)
+    if not (customer_id or visitor_id):
         return None
     product_id, variant_id = ids_of(product)
     return Fact(
         kind=FactKind.VIEWED,
-        source_key=f"view:{user.pk}:{product.pk}:{uuid4().hex}",
-        customer_id=str(user.pk),
+        source_key=f"view:{customer_id or visitor_id}:{product.pk}:{uuid4().hex}",
+        customer_id=customer_id,
+        visitor_id=visitor_id,
         product_id=product_id,
         variant_id=variant_id,
         shop_channel=site.CHANNEL,
@@ -115,16 +124,18 @@ def viewed(*, product: Any, user: Any, **_signal: Any) -> Fact | None:
 
 
 @door("user_search", asks_database=False)
-def searched(*, user: Any, query: str, **_signal: Any) -> Fact | None:
-    """Somebody searched the catalogue."""
-    if not user.is_authenticated or not query.strip():
+def searched(*, user: Any, query: str, sender: Any = None, **_signal: Any) -> Fact | None:
+    """Somebody searched the catalogue. The sender is the view, and has the request that the signal does not bring."""
+    customer_id, visitor_id = _customer_id(user), visitor_of(getattr(sender, "request", None))
+    if not (customer_id or visitor_id) or not query.strip():
         return None
     return Fact(
         kind=FactKind.SEARCHED,
-        source_key=f"search:{user.pk}:{uuid4().hex}",
-        customer_id=str(user.pk),
+        source_key=f"search:{customer_id or visitor_id}:{uuid4().hex}",
+        customer_id=customer_id,
+        visitor_id=visitor_id,
         shop_channel=site.CHANNEL,
-        data={"query": query.strip()[:QUERY_LENGTH]},
+        subject=query.strip().lower()[:QUERY_LENGTH],
     )
 
 
@@ -143,14 +154,15 @@ def basket_line_deleted(*, instance: Any, origin: Any = None, **_signal: Any) ->
 @door("start_checkout")
 def checkout_started(*, request: Any, email: str = "", **_signal: Any) -> Fact | None:
     """A customer, or a guest who left an address, began to check out."""
-    customer_id = str(request.user.pk) if request.user.is_authenticated else ""
-    if not customer_id and not email:
+    customer_id, visitor_id = _customer_id(request.user), visitor_of(request)
+    if not (customer_id or email or visitor_id):
         return None
     return Fact(
         kind=FactKind.CHECKOUT_STARTED,
         source_key=f"checkout:{request.basket.pk}:{uuid4().hex}",
         customer_id=customer_id,
-        email=email or request.user.email,
+        email=email or getattr(request.user, "email", ""),
+        visitor_id=visitor_id,
         shop_channel=site.CHANNEL,
         cart_ref=str(request.basket.pk),
     )
@@ -236,6 +248,10 @@ def connect() -> None:
         (post_save, voucher_applied, get_model("voucher", "VoucherApplication")),
     ):
         signal.connect(receiver, sender=sender, dispatch_uid=f"crm.oscar.{receiver.__name__}")
+
+
+def _customer_id(user: Any) -> str:
+    return str(user.pk) if user.is_authenticated else ""
 
 
 def _is_user(origin: Any) -> bool:

@@ -10,6 +10,7 @@ from crm_plugin.shop import (
     Actor,
     Cart,
     Customer,
+    Group,
     Like,
     Offer,
     Operator,
@@ -25,6 +26,7 @@ from crm_plugin.shops.saleor import (
     cards,
     carts,
     configuration,
+    groups,
     likes,
     offers,
     orders,
@@ -95,6 +97,21 @@ class SaleorShop:
     def search_products(self, text: str, *, shop_channel: str, language: str, limit: int) -> Sequence[ProductCard]:
         """Return products by name."""
         return cards.search_products(text, shop_channel=shop_channel, language=language, limit=limit)
+
+    @on_writer
+    def product_groups(self, product_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Return the keys of the groups of each product."""
+        return groups.product_groups(product_ids)
+
+    @on_writer
+    def groups(self, keys: Collection[str], *, language: str) -> Mapping[str, Group]:
+        """Return the groups by key."""
+        return groups.groups(keys, language=language)
+
+    @on_writer
+    def search_groups(self, text: str, *, language: str, limit: int) -> Sequence[Group]:
+        """Return groups whose name matches."""
+        return groups.search_groups(text, language=language, limit=limit)
 
     # Trade
 

@@ -118,15 +118,15 @@ def _texts(products: Iterable[Any], variants: Mapping[int, str], *, language: st
     names = {row.pk: row.name for row in rows}
     categories = {row.category_id: row.category.name for row in rows if row.category_id is not None}
     return _Texts(
-        products=names | _translated(ProductTranslation, "product_id", names, language=language),
-        categories=categories | _translated(CategoryTranslation, "category_id", categories, language=language),
+        products=names | translated(ProductTranslation, "product_id", names, language=language),
+        categories=categories | translated(CategoryTranslation, "category_id", categories, language=language),
         variants=dict(variants)
-        | _translated(ProductVariantTranslation, "product_variant_id", variants, language=language),
+        | translated(ProductVariantTranslation, "product_variant_id", variants, language=language),
     )
 
 
-def _translated(model: Any, column: str, pks: Collection[int], *, language: str) -> dict[int, str]:
-    """Return the translated names; ``de-at`` falls back on ``de``."""
+def translated(model: Any, column: str, pks: Collection[int], *, language: str) -> dict[int, str]:
+    """Return the names that are translated, by primary key; ``de-at`` falls back on ``de``."""
     codes = list(dict.fromkeys((language.partition("-")[0].lower(), language.lower())))
     rows = model.objects.filter(**{f"{column}__in": list(pks)}, language_code__in=codes).values_list(
         "language_code", column, "name"

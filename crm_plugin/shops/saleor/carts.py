@@ -15,6 +15,7 @@ from crm_plugin.money import Money
 from crm_plugin.shop import Cart, Line
 from crm_plugin.shops.saleor import configuration
 from crm_plugin.shops.saleor.people import as_id
+from crm_plugin.shops.saleor.visitors import visitor_of
 
 
 def as_uuids(refs: Collection[str]) -> list[UUID]:
@@ -32,7 +33,7 @@ def carts(cart_refs: Collection[str]) -> dict[str, Cart]:
     """Return the open carts; Saleor deletes a checkout that became an order or expired."""
     rows = list(
         Checkout.objects.filter(pk__in=as_uuids(cart_refs)).values_list(
-            "pk", "channel__slug", "last_change", "user_id", "email"
+            "pk", "channel__slug", "last_change", "user_id", "email", "metadata_storage__metadata"
         )
     )
     lines = _lines([row[0] for row in rows])
@@ -45,8 +46,9 @@ def carts(cart_refs: Collection[str]) -> dict[str, Cart]:
             customer_id=as_id(user_id),
             email=email or "",
             recovery_url=configuration.cart_url(channel=slug, cart_ref=str(pk)),
+            visitor_id=visitor_of(metadata),
         )
-        for pk, slug, changed_at, user_id, email in rows
+        for pk, slug, changed_at, user_id, email, metadata in rows
     }
 
 

@@ -16,7 +16,7 @@ from saleor.product.models import ProductVariant
 
 from crm_plugin import activity
 from crm_plugin.shop import Fact, FactKind
-from crm_plugin.shops.saleor import keys, orders
+from crm_plugin.shops.saleor import keys, orders, visitors
 from crm_plugin.shops.saleor.people import as_id
 
 #: A promotion may cover the whole catalogue; the watch comes to the rest of it on schedule.
@@ -157,6 +157,7 @@ def of_cart(checkout: Any) -> list[Fact]:
         occurred_at=checkout.last_change,
         customer_id=as_id(checkout.user_id),
         email=checkout.email or "",
+        visitor_id=visitors.of_checkout(checkout),
         cart_ref=str(checkout.pk),
     )
     if not _has_started(checkout):
@@ -172,6 +173,8 @@ def of_order(order: Any, kind: FactKind) -> Fact:
         occurred_at=order.created_at if kind is FactKind.ORDERED else None,
         customer_id=as_id(order.user_id),
         email=order.user_email,
+        # Only who places an order is in that browser then; staff may cancel it.
+        visitor_id=visitors.visitor_of(order.metadata) if kind is FactKind.ORDERED else "",
         order_ref=str(order.pk),
         cart_ref=order.checkout_token,
         data={"coupon": order.voucher_code} if order.voucher_code else {},

@@ -32,6 +32,7 @@ _ORDER_COLUMNS: Final = (
     "user_email",
     "checkout_token",
     "voucher_code",
+    "metadata",
     "total_gross_amount",
     "total_charged_amount",
     "created_at",

@@ -119,7 +119,7 @@ def test_a_used_voucher_is_told_with_its_code(order: Any, told: Told) -> None:
     VoucherApplication.objects.create(voucher=voucher, order=order, user=order.user)
 
     (row,) = told()
-    assert (row.kind, row.order_ref, row.data) == (FactKind.COUPON_USED, str(order.pk), {"code": "SPRING"})
+    assert (row.kind, row.order_ref, row.subject) == (FactKind.COUPON_USED, str(order.pk), "SPRING")
 
 
 def test_a_changed_name_is_told_and_a_login_time_is_not(world: OscarWorld, told: Told) -> None:

@@ -38,7 +38,7 @@ def queries_of(ask: Callable[[], Any]) -> int:
 
 
 def test_offers_cost_the_same_for_one_and_for_many(world: OscarWorld, refs: list[ProductRef]) -> None:
-    ids = list({ref.product_id for ref in refs})
+    ids = list(dict.fromkeys(ref.product_id for ref in refs))
 
     counts = [queries_of(partial(world.shop.offers, some, shop_channel=site.CHANNEL)) for some in (ids[:3], ids)]
 

@@ -103,7 +103,7 @@ def test_a_search_is_told_with_its_words(shopper: Client, told: Told) -> None:
     shopper.get(reverse("search:search"), {"q": "  celadon bowl "})
 
     (row,) = told()
-    assert (row.kind, row.data) == (FactKind.SEARCHED, {"query": "celadon bowl"})
+    assert (row.kind, row.subject) == (FactKind.SEARCHED, "celadon bowl")
 
 
 def test_a_like_carries_the_price_that_was_seen(shopper: Client, ann: Any, ref: ProductRef, told: Told) -> None:
@@ -224,3 +224,72 @@ def test_an_account_deleted_in_the_storefront_is_told_once(
     assert not User.objects.filter(pk=ann.pk).exists()
     (row,) = told()
     assert (row.kind, row.customer_id, row.email) == (FactKind.CUSTOMER_DELETED, str(ann.pk), "ann@example.com")
+
+
+VISITOR = "v-0123456789_abcdefghi"
+
+
+@pytest.fixture
+def browser(client: Client) -> Client:
+    """A browser whose owner agreed to being recognised: it has the cookie of our script."""
+    client.cookies["crm_visitor"] = VISITOR
+    return client
+
+
+def test_what_a_recognised_browser_looks_at_and_searches_for_is_told(
+    world: OscarWorld, browser: Client, ref: ProductRef, told: Told
+) -> None:
+    told()
+
+    browser.get(Product.objects.get(pk=ref.product_id).get_absolute_url())
+    browser.get(reverse("search:search"), {"q": "Bowl"})
+
+    viewed, searched = told()
+    assert (viewed.kind, viewed.visitor_id, viewed.customer_id, viewed.product_id) == (
+        FactKind.VIEWED,
+        VISITOR,
+        "",
+        ref.product_id,
+    )
+    assert (searched.kind, searched.visitor_id, searched.subject) == (FactKind.SEARCHED, VISITOR, "bowl")
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", "short", "x" * 65, "has a space in it, ok", "ünïcödé-0123456789", "a'b;0123456789"]
+)
+def test_a_cookie_that_our_script_did_not_make_is_none(
+    world: OscarWorld, client: Client, ref: ProductRef, told: Told, cookie: str
+) -> None:
+    told()
+    client.cookies["crm_visitor"] = cookie
+
+    client.get(Product.objects.get(pk=ref.product_id).get_absolute_url())
+
+    assert told() == []
+
+
+def test_who_signs_in_or_up_is_told_with_the_browser(ann: Any, browser: Client, told: Told) -> None:
+    form = {"login-username": "ann@example.com", "login-password": PASSWORD, "login_submit": "Log In"}
+    browser.post(reverse("customer:login"), form)
+    browser.post(reverse("customer:logout"))
+    browser.cookies["crm_visitor"] = VISITOR
+    browser.post(
+        reverse("customer:register"), {"email": "new@example.com", "password1": PASSWORD, "password2": PASSWORD}
+    )
+
+    rows = told()
+    assert {row.kind for row in rows} == {FactKind.LOGGED_IN, FactKind.SIGNED_UP}
+    assert {row.visitor_id for row in rows} == {VISITOR}
+
+
+def test_a_guest_who_leaves_an_address_at_the_checkout_is_told_with_the_browser(
+    world: OscarWorld, browser: Client, ref: ProductRef, told: Told
+) -> None:
+    add_to_basket(browser, ref)
+    told()
+
+    browser.post(reverse("checkout:index"), {"username": "guest@example.com", "options": "anonymous"})
+
+    rows = [row for row in told() if row.kind == FactKind.CHECKOUT_STARTED]
+    assert {row.visitor_id for row in rows} == {VISITOR}
+    assert "guest@example.com" in {row.email for row in rows}

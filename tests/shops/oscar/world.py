@@ -21,6 +21,7 @@ from tests.shop_contract import Lines
 
 User: Any = get_user_model()
 Basket = get_model("basket", "Basket")
+Category = get_model("catalogue", "Category")
 Order = get_model("order", "Order")
 Partner = get_model("partner", "Partner")
 Product = get_model("catalogue", "Product")
@@ -91,6 +92,20 @@ class OscarWorld:
     def unsettle(self, ref: ProductRef) -> bool:
         """Oscar's prices are always settled."""
         return False
+
+    def make_category(self, name: str, *, parent: str = "") -> str:
+        """Make a category."""
+        above = Category.objects.get(pk=parent.partition(":")[2]) if parent else None
+        row = above.add_child(name=name) if above else Category.add_root(name=name)
+        return f"category:{row.pk}"
+
+    def make_collection(self, name: str) -> str:
+        """Oscar has none."""
+        return ""
+
+    def put_in(self, ref: ProductRef, *keys: str) -> None:
+        """Put the product into categories."""
+        Product.objects.get(pk=ref.product_id).categories.set([key.partition(":")[2] for key in keys])
 
     def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
         """Fill a basket; Oscar knows no e-mail of a guest before the checkout."""

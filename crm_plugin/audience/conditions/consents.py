@@ -1,0 +1,106 @@
+"""Whether somebody may be written to, and agreed to it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field
+
+from crm_plugin import contacts
+from crm_plugin.audience.conditions.base import Answer, Ask, Condition, Every, Row, Those
+from crm_plugin.audience.conditions.wording import Wording
+from crm_plugin.contacts import ChannelKind
+
+
+class ConsentState(StrEnum):
+    """What somebody said about marketing through a channel. ``unasked``: nothing, ever."""
+
+    GRANTED = "granted"
+    WITHDRAWN = "withdrawn"
+    UNASKED = "unasked"
+
+
+class HasConsent(Condition):
+    """Granted, withdrew, or was never asked for consent."""
+
+    type: Literal["consent"]
+    channel: ChannelKind
+    is_: ConsentState = Field(alias="is")
+
+    def answer(self, ask: Ask) -> Answer:
+        """Return the question in SQL."""
+        channel = ask.param(self.channel.value, "text")
+        said = f"SELECT contact_id FROM crm_plugin_consent WHERE channel = {channel}{ask.narrowed()}"  # noqa: S608
+        match self.is_:
+            case ConsentState.UNASKED:
+                return Those(said, is_without=True)
+            case ConsentState.GRANTED:
+                return Those(f"{said} AND is_granted")
+            case ConsentState.WITHDRAWN:
+                return Those(f"{said} AND NOT is_granted")
+
+    def say(self, wording: Wording) -> str:
+        """Return it as a phrase."""
+        english, korean = {
+            ConsentState.GRANTED: ("agreed to marketing by {}", "{} 마케팅 수신 동의"),
+            ConsentState.WITHDRAWN: ("withdrew the consent to marketing by {}", "{} 마케팅 수신 동의 철회"),
+            ConsentState.UNASKED: ("was never asked about marketing by {}", "{} 마케팅 수신 동의 여부 미확인"),
+        }[self.is_]
+        return wording(english, korean).format(self.channel.value)
+
+
+class HasAddress(Condition):
+    """Has an address on the channel."""
+
+    channel: ChannelKind
+
+    def answer(self, _ask: Ask) -> Answer:
+        """Return the question in SQL."""
+        return Row("c.email IS NOT NULL")
+
+    def say(self, wording: Wording) -> str:
+        """Return it as a phrase."""
+        return wording(f"has an address for {self.channel.value}", f"{self.channel.value} 주소가 있음")
+
+
+class IsNotBlocked(Condition):
+    """The address is not suppressed on the channel."""
+
+    channel: ChannelKind
+
+    def answer(self, ask: Ask) -> Answer:
+        """Return the question in SQL; digests are costly, and most shops begin without any suppression."""
+        if not ask.known.has_suppressions(self.channel.value):
+            return Row("TRUE")
+        digest, params = contacts.suppression_digest_sql("c.email", channel=self.channel.value)
+        channel = ask.param(self.channel.value, "text")
+        return Row(
+            f"""NOT EXISTS (SELECT 1 FROM crm_plugin_suppression s
+            WHERE s.channel = {channel} AND s.address_digest = {ask.named(digest, params, "bytea")})"""  # noqa: S608
+        )
+
+    def say(self, wording: Wording) -> str:
+        """Return it as a phrase."""
+        return wording(f"is not blocked on {self.channel.value}", f"{self.channel.value} 발송 차단되지 않음")
+
+
+class Reachable(Every):
+    """Has an address, agreed to marketing, and is not blocked."""
+
+    type: Literal["reachable"]
+    channel: ChannelKind
+
+    @cached_property
+    def _parts(self) -> tuple[Condition, ...]:
+        consent = HasConsent.model_validate({"type": "consent", "channel": self.channel, "is": "granted"})
+        return (HasAddress(channel=self.channel), consent, IsNotBlocked(channel=self.channel))
+
+    def members(self) -> tuple[Condition, ...]:
+        """Return what it takes to be reachable."""
+        return self._parts
+
+    def say(self, wording: Wording) -> str:
+        """Return it as a phrase."""
+        return wording(f"can be reached by {self.channel.value}", f"{self.channel.value} 수신 가능")

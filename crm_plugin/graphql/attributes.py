@@ -1,0 +1,115 @@
+"""Attributes of contacts: what the merchant declares, and each person's values."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import graphene
+from graphene.relay import Connection, Node
+
+from crm_plugin import contacts
+from crm_plugin.contacts import Attribute, AttributeKind
+from crm_plugin.errors import InvalidInput
+from crm_plugin.graphql.access import Caller, admits
+from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.contacts import CrmContact
+from crm_plugin.graphql.mutation import CrmMutation
+from crm_plugin.graphql.pagination import list_field, page_of_list
+from crm_plugin.graphql.scalars import JSON, DateTime
+from crm_plugin.shop import Actor
+
+
+class CrmAttributeKind(graphene.Enum):
+    """What an attribute holds. A date is written YYYY-MM-DD, tags are a list of words."""
+
+    class Meta:
+        enum = AttributeKind
+
+
+class CrmAttribute(graphene.ObjectType):
+    """An attribute that contacts can have, such as a birthday or a points balance."""
+
+    name = graphene.String(required=True, description="By which conditions and templates name it.")
+    label = graphene.String(required=True, description="What people read.")
+    kind = CrmAttributeKind(required=True, description="Never changes.")
+    created_at = DateTime(required=True)
+
+    class Meta:
+        interfaces = (Node,)
+
+
+class CrmAttributeConnection(Connection):
+    """A page of attributes."""
+
+    class Meta:
+        node = CrmAttribute
+
+
+def _name(attribute: Attribute) -> str:
+    return attribute.name
+
+
+@admits(Caller.VIEWER)
+def _attributes(_actor: Actor, _info: Any, **page: Any) -> Any:
+    return page_of_list(CrmAttributeConnection, contacts.attributes(), name=_name, **page)
+
+
+class AttributeQueries(graphene.ObjectType):
+    """Root fields that read attributes."""
+
+    crm_attributes = list_field(
+        CrmAttributeConnection, description="The declared attributes. Requires view_crm.", resolver=_attributes
+    )
+
+
+class CrmAttributeDeclare(CrmMutation):
+    """Declare an attribute; declaring it again changes its label, never its kind. Requires manage_crm."""
+
+    attribute = graphene.Field(CrmAttribute)
+
+    class Arguments:
+        name = graphene.String(required=True, description="Lower-case letters, digits and _.")
+        kind = CrmAttributeKind(required=True)
+        label = graphene.String(description="What people read; the one it has when left out.")
+
+    class Meta:
+        caller = Caller.MANAGER
+
+    @classmethod
+    def perform(cls, _actor: Actor, *, name: str, kind: str, label: str | None = None) -> Self:
+        """Declare it."""
+        if label is None:
+            label = next((known.label for known in contacts.attributes() if known.name == name), "")
+        return cls(attribute=contacts.declare_attribute(name, kind, label))
+
+
+class CrmContactAttributesUpdate(CrmMutation):
+    """Set attributes of one contact: what is left out stays, null takes a value away. Requires manage_crm."""
+
+    contact = graphene.Field(CrmContact)
+
+    class Arguments:
+        contact = graphene.ID(required=True)
+        attributes = JSON(required=True, description="Values by name.")
+
+    class Meta:
+        caller = Caller.MANAGER
+
+    @classmethod
+    def perform(cls, _actor: Actor, *, contact: str, attributes: Any) -> Self:
+        """Set them."""
+        pk = row_key("CrmContact", contact, field="contact")
+        known = contacts.contacts().filter(erased_at=None)
+        if not isinstance(attributes, dict):
+            raise InvalidInput("Give an object: values by name.", field="attributes")
+        if not known.filter(pk=pk).exists():
+            raise InvalidInput("There is no such contact.", field="contact", code="NOT_FOUND")
+        contacts.set_attributes(pk, attributes)
+        return cls(contact=known.get(pk=pk))
+
+
+class AttributeMutations(graphene.ObjectType):
+    """Root fields that change attributes."""
+
+    crm_attribute_declare = CrmAttributeDeclare.Field()
+    crm_contact_attributes_update = CrmContactAttributesUpdate.Field()

@@ -1,0 +1,189 @@
+"""An audience before it is used: how many, who can be reached, and why a person is in it or not.
+
+These are queries whose input is a definition in the making, so what is wrong with it is told like that of a mutation:
+in ``errors``, by its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self, TypeVar
+
+import graphene
+
+from crm_plugin import audience, contacts, ids
+from crm_plugin.audience import Explanation
+from crm_plugin.errors import CRMError, InvalidInput
+from crm_plugin.graphql.access import Caller, admits
+from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.contacts import CrmChannel, CrmContact
+from crm_plugin.graphql.errors import CrmError, as_payload
+from crm_plugin.graphql.mutation import CrmMutation
+from crm_plugin.graphql.rules import audience_arguments, language_of, rule_of
+from crm_plugin.shop import Actor
+
+T = TypeVar("T")
+
+#: The contacts that a preview shows, and the most of them.
+USUALLY_SAMPLED = 10
+MOST_SAMPLED = 50
+_LONGEST_REQUEST_ID = 100
+
+
+def _errors_field() -> Any:
+    return graphene.List(
+        graphene.NonNull(CrmError), required=True, description="What was refused; empty when it was answered."
+    )
+
+
+def _answered(answer: type[T], body: Callable[[], T]) -> T:
+    try:
+        found = body()
+    except CRMError as error:
+        return answer(errors=[as_payload(error)])  # type: ignore[call-arg]
+    found.errors = []  # type: ignore[attr-defined]
+    return found
+
+
+class CrmReachable(graphene.ObjectType):
+    """How many of an audience can be reached through one channel: address, consent, not blocked."""
+
+    channel = CrmChannel(required=True)
+    count = graphene.Int(required=True)
+
+
+class CrmAudiencePreview(graphene.ObjectType):
+    """What an audience is at this moment. Everything is null when it was refused."""
+
+    count = graphene.Int(description="People in it: on the same data, exactly those whom a campaign would enrol.")
+    reachable = graphene.List(graphene.NonNull(CrmReachable))
+    sample = graphene.List(graphene.NonNull(CrmContact), description="Some of them, the contacts made last first.")
+    summary = graphene.String(description="The audience in a plain sentence.")
+    warnings = graphene.List(graphene.NonNull(graphene.String), description="What is allowed but hardly meant.")
+    seconds = graphene.Float(description="How long it took to count.")
+    errors = _errors_field()
+
+
+@admits(Caller.VIEWER)
+def _preview(
+    actor: Actor,
+    _info: Any,
+    *,
+    sample: int | None = None,
+    request_id: str | None = None,
+    language: str | None = None,
+    **of: Any,
+) -> CrmAudiencePreview:
+    def body() -> CrmAudiencePreview:
+        wanted = USUALLY_SAMPLED if sample is None else sample
+        if not 0 <= wanted <= MOST_SAMPLED:
+            raise InvalidInput(f"`sample` is between 0 and {MOST_SAMPLED}.", field="sample")
+        rule = rule_of(**of)
+        name = _name(actor, request_id) if request_id else ""
+        words = language_of(language)
+        found = audience.preview(rule, sample=wanted, name=name, language=words)
+        rows = contacts.contacts().in_bulk(found.sample)
+        return CrmAudiencePreview(
+            count=found.count,
+            reachable=[CrmReachable(channel=channel, count=count) for channel, count in found.reachable.items()],
+            sample=[rows[pk] for pk in found.sample if pk in rows],
+            summary=audience.describe(rule, words),
+            warnings=list(found.warnings),
+            seconds=found.seconds,
+        )
+
+    return _answered(CrmAudiencePreview, body)
+
+
+def _name(actor: Actor, request_id: str) -> str:
+    """Return the name under which the preview runs: nobody else can make it, so nobody else can stop it."""
+    if len(request_id) > _LONGEST_REQUEST_ID:
+        raise InvalidInput(f"At most {_LONGEST_REQUEST_ID} characters.", field="request_id")
+    return ids.digest("preview", f"{actor.app_id}\0{actor.customer_id}\0{request_id}")[:32]
+
+
+class CrmExplanationLine(graphene.ObjectType):
+    """One condition of an audience, as a line of an indented list."""
+
+    depth = graphene.Int(required=True, description="0: the audience as a whole.")
+    sentence = graphene.String(required=True)
+    holds = graphene.Boolean(required=True, description="Whether it is true of the person.")
+
+
+class CrmAudienceExplanation(graphene.ObjectType):
+    """Why a person is in an audience, or not. Everything is null when it was refused."""
+
+    holds = graphene.Boolean(description="Whether the person is in it.")
+    lines = graphene.List(
+        graphene.NonNull(CrmExplanationLine), description="Every condition, each before those inside it."
+    )
+    errors = _errors_field()
+
+
+@admits(Caller.VIEWER)
+def _explain(
+    _actor: Actor, _info: Any, *, contact: str, language: str | None = None, **of: Any
+) -> CrmAudienceExplanation:
+    def body() -> CrmAudienceExplanation:
+        pk = row_key("CrmContact", contact, field="contact")
+        if not contacts.contacts().filter(pk=pk).exists():
+            raise InvalidInput("There is no such contact.", field="contact", code="NOT_FOUND")
+        found = audience.explain(rule_of(**of), pk, language=language_of(language))
+        return CrmAudienceExplanation(holds=found.holds, lines=list(_lines(found)))
+
+    return _answered(CrmAudienceExplanation, body)
+
+
+def _lines(found: Explanation, depth: int = 0) -> Iterator[CrmExplanationLine]:
+    yield CrmExplanationLine(depth=depth, sentence=found.sentence, holds=found.holds)
+    for child in found.children:
+        yield from _lines(child, depth + 1)
+
+
+def _language() -> graphene.String:
+    return graphene.String(description="`en` or `ko`; the merchant's own when left out.")
+
+
+class AudienceQueries(graphene.ObjectType):
+    """Root fields about an audience before it is used."""
+
+    crm_audience_preview = graphene.Field(
+        CrmAudiencePreview,
+        description="How many an audience is, without using it. Requires view_crm.",
+        resolver=_preview,
+        request_id=graphene.String(description="A word of the client's own, to cancel it by while it counts."),
+        sample=graphene.Int(default_value=USUALLY_SAMPLED, description=f"Contacts to show, at most {MOST_SAMPLED}."),
+        language=_language(),
+        **audience_arguments(),
+    )
+    crm_audience_explain = graphene.Field(
+        CrmAudienceExplanation,
+        description="Why a person is in an audience, or not. Requires view_crm.",
+        resolver=_explain,
+        contact=graphene.ID(required=True, description="A CrmContact."),
+        language=_language(),
+        **audience_arguments(),
+    )
+
+
+class CrmAudiencePreviewCancel(CrmMutation):
+    """Stop a preview of the caller's own that is still counting; it answers CANCELLED. Requires view_crm."""
+
+    is_cancelled = graphene.Boolean(description="False: none with this word was counting.")
+
+    class Arguments:
+        request_id = graphene.String(required=True, description="The word given to the preview.")
+
+    class Meta:
+        caller = Caller.VIEWER
+
+    @classmethod
+    def perform(cls, actor: Actor, *, request_id: str) -> Self:
+        """Stop it."""
+        return cls(is_cancelled=audience.cancel(_name(actor, request_id)))
+
+
+class AudienceMutations(graphene.ObjectType):
+    """Root fields that steer a preview."""
+
+    crm_audience_preview_cancel = CrmAudiencePreviewCancel.Field()

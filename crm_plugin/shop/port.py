@@ -1,0 +1,160 @@
+"""What the engine asks of a shop, and which shop it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.core.exceptions import ImproperlyConfigured
+
+from crm_plugin.shop.facts import Fact
+from crm_plugin.shop.goods import Group, Offer, ProductCard, ProductRef
+from crm_plugin.shop.people import Actor, Customer, Like
+from crm_plugin.shop.trade import Cart, Order
+
+
+@dataclass(frozen=True, slots=True)
+class ShopChannel:
+    """A sales channel: the slug by which everything else names it, and its one currency."""
+
+    slug: str
+    name: str
+    currency: str
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ShopIdentity:
+    """Who the shop is towards its customers."""
+
+    name: str
+    url: str
+    time_zone: str
+    language: str
+    email: str = ""
+    postal_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What the operator of the shop decides about the CRM.
+
+    Attributes:
+        is_enabled: off means: record nothing, send nothing, serve nothing.
+        public_url: absolute prefix of the CRM's public endpoints, ending in a slash.
+        dashboard_origins: origins that may embed the merchant's pages.
+    """
+
+    is_enabled: bool
+    public_url: str
+    dashboard_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a stream has been read: the last row's time and, among equals, its key."""
+
+    at: datetime
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a stream. ``position`` is where to go on; an empty page has reached the end."""
+
+    facts: tuple[Fact, ...]
+    position: Position
+    is_last: bool
+
+
+class Shop(Protocol):
+    """What the engine may ask of a shop."""
+
+    name: str
+
+    def operator(self) -> Operator:
+        """Return what the operator decided; cheap enough for every loop."""
+
+    def identity(self) -> ShopIdentity:
+        """Return who the shop is."""
+
+    def channels(self) -> Sequence[ShopChannel]:
+        """Return the sales channels, the default one first."""
+
+    def customers(self, customer_ids: Collection[str]) -> Mapping[str, Customer]:
+        """Return the customers by id."""
+
+    def offers(self, product_ids: Collection[str], *, shop_channel: str) -> Sequence[Offer]:
+        """Return the offer of every variant of the products that is listed in the channel."""
+
+    def product_cards(self, refs: Collection[ProductRef], *, language: str) -> Mapping[ProductRef, ProductCard]:
+        """Return the cards. A card of a whole product carries its lowest price among what can be bought."""
+
+    def search_products(self, text: str, *, shop_channel: str, language: str, limit: int) -> Sequence[ProductCard]:
+        """Return products whose name matches, for pickers."""
+
+    def product_groups(self, product_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Return the keys of the groups that each known product is in, if any; those above its categories too."""
+
+    def groups(self, keys: Collection[str], *, language: str) -> Mapping[str, Group]:
+        """Return the groups by key."""
+
+    def search_groups(self, text: str, *, language: str, limit: int) -> Sequence[Group]:
+        """Return categories and collections whose name matches, for pickers."""
+
+    def carts(self, cart_refs: Collection[str]) -> Mapping[str, Cart]:
+        """Return the open carts; one that became an order or expired is left out."""
+
+    def orders(self, order_refs: Collection[str]) -> Mapping[str, Order]:
+        """Return the placed orders; drafts and unconfirmed ones are left out."""
+
+    def likes(self, customer_id: str) -> Sequence[Like]:
+        """Return what the customer likes, newest first."""
+
+    def like(self, customer_id: str, ref: ProductRef) -> None:
+        """Put the product on the customer's list and tell the engine; twice is once."""
+
+    def unlike(self, customer_id: str, ref: ProductRef) -> None:
+        """Take the product off the customer's list and tell the engine."""
+
+    def streams(self) -> Sequence[str]:
+        """Return the names of the streams that ``changed_since`` reads."""
+
+    def changed_since(self, stream: str, position: Position, *, limit: int) -> Page:
+        """Return what the shop's indexed timestamps say happened after ``position``, oldest first."""
+
+    def actor(self, context: Any) -> Actor:
+        """Return who calls; ``context`` is what the shop's GraphQL hands to a resolver."""
+
+    def graphql_scalars(self) -> Mapping[str, Any]:
+        """Return the shop's own scalar classes by name (``DateTime``, ``Decimal`` …); empty: the CRM's own."""
+
+    def writable(self) -> AbstractContextManager[None]:
+        """Return the context in which this shop allows database writes."""
+
+
+_current: Shop | None = None
+
+
+def install(shop: Shop | None) -> Shop | None:
+    """Make ``shop`` the one that the engine asks; return the one before it."""
+    global _current
+    before, _current = _current, shop
+    return before
+
+
+def current() -> Shop:
+    """Return the shop of this process.
+
+    Raises:
+        ImproperlyConfigured: when no adapter was chosen.
+    """
+    if _current is None:
+        raise ImproperlyConfigured(
+            "crm_plugin found no shop. Set CRM_SHOP to the dotted path of an adapter, for example "
+            "'crm_plugin.shops.oscar.OscarShop'."
+        )
+    return _current

@@ -1,0 +1,64 @@
+"""Carts and orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from crm_plugin.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a cart or an order. ``unit_price`` is what one unit costs the person, without coupons."""
+
+    line_id: str
+    product_id: str
+    variant_id: str
+    quantity: int
+    unit_price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """An open cart. ``recovery_url`` brings the shopper back to it; empty when the shop has none.
+
+    ``visitor_id`` is the browser that it was filled in, when the shop knows.
+    """
+
+    cart_ref: str
+    shop_channel: str
+    lines: tuple[Line, ...]
+    changed_at: datetime
+    customer_id: str = ""
+    email: str = ""
+    recovery_url: str = ""
+    visitor_id: str = ""
+
+
+class OrderState(StrEnum):
+    """The states of an order that matter to marketing."""
+
+    OPEN = "open"
+    PAID = "paid"
+    FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A placed order. ``customer_id`` is empty for a guest."""
+
+    order_ref: str
+    number: str
+    shop_channel: str
+    state: OrderState
+    placed_at: datetime
+    total: Money
+    lines: tuple[Line, ...]
+    customer_id: str = ""
+    email: str = ""
+    language: str = ""
+    cart_ref: str = ""
