@@ -1,7 +1,7 @@
 """Where contacts came from: the first and the last touch, projected from the visits that the storefront tells.
 
-Of two visits at one moment the smaller texts are the first and the greater the last, so that the result is the same in
-whatever order visits are drained.
+A visit that came from a page of the shop itself names no source and is no touch. Of two visits at one moment the
+smaller texts are the first and the greater the last: the result is the same in whatever order visits are drained.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NEWEST = f"contact_id, occurred_at DESC, {', '.join(f'{name} DESC' for name in 
 _PROJECT = f"""
 WITH visit AS MATERIALIZED (
     SELECT contact_id, occurred_at, {_WORDS}, left(COALESCE(data ->> 'browser', ''), 40) AS browser
-    FROM crm_plugin_activity WHERE id = ANY(%s::bigint[])
+    FROM crm_plugin_activity WHERE id = ANY(%s::bigint[]) AND data ->> 'source' <> ''
 ), oldest AS (
     SELECT DISTINCT ON (contact_id) * FROM visit ORDER BY {_OLDEST}
 ), newest AS (

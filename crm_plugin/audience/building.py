@@ -34,26 +34,30 @@ VERIFIED_EVERY: Final = timedelta(hours=24)
 LOCK_SECONDS: Final = 10.0
 _FETCHED: Final = 5_000
 
+#: ``EXCEPT`` hashes both sides whatever PostgreSQL believes of their sizes: it knows nothing yet of rows written in
+#: this transaction, and would go through all of them for each one.
+_MISSING = """
+SELECT contact_id FROM crm_built
+EXCEPT SELECT contact_id FROM crm_plugin_member WHERE segment_id = %(segment)s
+"""
+_TOO_MUCH = """
+SELECT contact_id FROM crm_plugin_member WHERE segment_id = %(segment)s
+EXCEPT SELECT contact_id FROM crm_built
+"""
 #: A contact that is being merged away is not waited for, nor is a member row that a merge is moving: both are touched.
-_JOIN = """
+_JOIN = f"""
 INSERT INTO crm_plugin_member (segment_id, contact_id, joined_at)
-SELECT %(segment)s, c.id, %(now)s FROM crm_built b JOIN crm_plugin_contact c ON c.id = b.contact_id
-WHERE c.erased_at IS NULL AND NOT EXISTS (
-    SELECT FROM crm_plugin_member m WHERE m.segment_id = %(segment)s AND m.contact_id = b.contact_id)
+SELECT %(segment)s, c.id, %(now)s FROM ({_MISSING}) b JOIN crm_plugin_contact c ON c.id = b.contact_id
+WHERE c.erased_at IS NULL
 FOR KEY SHARE OF c SKIP LOCKED
 ON CONFLICT (segment_id, contact_id) DO NOTHING RETURNING id, segment_id, contact_id
-"""
-_LEAVE = """
+"""  # noqa: S608
+_LEAVE = f"""
 DELETE FROM crm_plugin_member WHERE id IN (
-    SELECT m.id FROM crm_plugin_member m WHERE m.segment_id = %(segment)s
-        AND NOT EXISTS (SELECT FROM crm_built b WHERE b.contact_id = m.contact_id)
-    FOR UPDATE SKIP LOCKED)
+    SELECT m.id FROM crm_plugin_member m JOIN ({_TOO_MUCH}) gone USING (contact_id) WHERE m.segment_id = %(segment)s
+    FOR UPDATE OF m SKIP LOCKED)
 RETURNING id, segment_id, contact_id
-"""
-_LEFT_OUT = """
-SELECT b.contact_id FROM crm_built b WHERE NOT EXISTS (
-    SELECT FROM crm_plugin_member m WHERE m.segment_id = %(segment)s AND m.contact_id = b.contact_id)
-"""
+"""  # noqa: S608
 _COUNT = "SELECT count(*) FROM crm_plugin_member WHERE segment_id = %(segment)s"
 
 
@@ -139,7 +143,7 @@ def _write(cursor: CursorWrapper, segment: Segment, now: datetime) -> tuple[int,
         counts.append(cursor.rowcount)
         if is_told:
             tell(kind, _rows(cursor), now=now)
-    cursor.execute(_LEFT_OUT, params)
+    cursor.execute(_MISSING, params)
     contacts.touch([pk for (pk,) in cursor.fetchall()])
     cursor.execute(_COUNT, params)
     (members_count,) = cursor.fetchone()

@@ -195,6 +195,16 @@ def test_two_visits_at_one_moment_give_the_same_in_whatever_order(ann, order):
     assert touches() == ("a", "b", "b", NOON, NOON)
 
 
+def test_a_visit_from_a_page_of_the_shop_is_no_touch(ann):
+    visit("1", NOON, source="facebook", browser="Chrome", visitor_id="a")
+    visit("2", NOON + MINUTE, browser="Chrome", visitor_id="a")
+    pipeline.pump()
+    visit("3", NOON + 2 * MINUTE, browser="Chrome", visitor_id="a")
+    pipeline.pump()
+
+    assert touches() == ("facebook", "facebook", "Chrome", NOON, NOON)
+
+
 def test_a_visit_with_more_than_the_columns_hold_is_cut(ann):
     visit("1", NOON, source="x" * 500, browser="y" * 500, visitor_id="a")
     pipeline.pump()

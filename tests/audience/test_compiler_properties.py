@@ -21,7 +21,7 @@ from tests.fake_shop import FakeShop
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 _SETTINGS = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 #: Writing a world takes longer than asking about it; most of the questions are simple ones.
 _LEAVES = st.one_of(LEAVES, TIMED).map(lambda leaf: {"include": leaf})
