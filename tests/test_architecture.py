@@ -35,6 +35,7 @@ PLANTED = {
     "contacts-door": ("crm_plugin.graphql.planted_a", "crm_plugin.contacts.models"),
     "activity-door": ("crm_plugin.graphql.planted_b", "crm_plugin.activity.models"),
     "messaging-door": ("crm_plugin.graphql.planted_c", "crm_plugin.messaging.models"),
+    "audience-door": ("crm_plugin.graphql.planted_e", "crm_plugin.audience.models"),
     "automations-door": ("crm_plugin.graphql.planted_d", "crm_plugin.automations.models"),
 }
 

@@ -113,7 +113,7 @@ def _build(segment: Segment) -> int:
 def _rules_behind(segment: Segment) -> frozenset[int]:
     """Return the versions that the segment's members depend on, its own and those of the segments it names."""
     among = nesting.saved_rules()
-    if segment.pk not in among:
+    if segment.pk not in among or among[segment.pk].version_id != segment.version_id:
         raise _EditedMeanwhileError
     named = nesting.behind(among[segment.pk].definition, among=among)
     return frozenset(among[pk].version_id for pk in {segment.pk, *named})

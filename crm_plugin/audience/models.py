@@ -28,7 +28,8 @@ class Segment(models.Model):
     Attributes:
         version: the rule in force; NULL for a static list.
         members_count: kept by the passes that change the members.
-        built_at: when all members were last computed from nothing.
+        built_at: when all members of the present version were last computed from nothing; NULL until they were.
+        updated_at: the last change of the segment, or failure to compute it.
         swept_at: up to which moment the passing of time was followed.
         error: why the last build failed, for people; empty when it did not.
     """
