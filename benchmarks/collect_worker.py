@@ -6,6 +6,7 @@ connections as Saleor does (``DB_CONN_MAX_AGE``). ``DATABASE_URL`` names the dat
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -19,7 +20,9 @@ def main(listen: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
     settings.ROOT_URLCONF = "benchmarks.collect_urls"
     settings.DATABASES["default"]["CONN_MAX_AGE"] = 600
-    waitress.serve(get_wsgi_application(), listen=listen, threads=4, _quiet=True)
+    application = get_wsgi_application()
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # its clients ask as fast as they can, on purpose
+    waitress.serve(application, listen=listen, threads=4, _quiet=True)
 
 
 if __name__ == "__main__":
