@@ -19,7 +19,7 @@ from tests.stories import running
 
 pytestmark = pytest.mark.django_db
 
-#: More of them on demand: CRM_EXAMPLES=1000.
+#: More of them on demand: CRM_EXAMPLES=1000 and --hypothesis-profile=default.
 EXAMPLES = int(os.environ.get("CRM_EXAMPLES", "20"))
 PEOPLE, PRODUCTS = st.integers(0, 2), st.integers(0, 1)
 ROUND = ("watch_prices", "pump", "deliver")
@@ -95,7 +95,6 @@ def campaign(settings: Any) -> Iterator[Campaign]:
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == 20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(story=STORIES)

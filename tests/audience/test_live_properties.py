@@ -17,7 +17,7 @@ from tests.fake_shop import FakeShop
 
 pytestmark = pytest.mark.django_db
 
-#: More of them on demand: CRM_EXAMPLES=1000.
+#: More of them on demand: CRM_EXAMPLES=1000 and --hypothesis-profile=default.
 EXAMPLES = int(os.environ.get("CRM_EXAMPLES", "20"))
 PEOPLE = st.integers(0, len(EMAILS) - 1)
 LIVE = 4
@@ -76,7 +76,6 @@ def _no_shop() -> Iterator[None]:
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == 20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(story=STORIES)
