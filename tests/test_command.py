@@ -198,7 +198,7 @@ def test_a_list_that_cannot_be_imported_says_why(fake_shop: FakeShop, tmp_path: 
         crm("import-list", str(made.pk), str(path))
     path.write_text("email\n")
     with pytest.raises(CommandError, match="no such segment"):
-        crm("import-list", "99", str(path))
+        crm("import-list", str(made.pk + 1), str(path))
 
 
 def test_a_slow_segment_does_not_keep_run_from_working(fake_shop: FakeShop, monkeypatch: pytest.MonkeyPatch):

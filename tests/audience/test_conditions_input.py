@@ -88,7 +88,7 @@ def refusal(include: Any, **more: Any) -> InvalidInput:
         ({"type": "rfm", "recency": [6]}, "recency.0"),
         ({"type": "rfm", "labels": ["champions", "heroes"]}, "labels.1"),
         ({"type": "stage", "in": []}, "in"),
-        ({"type": "segment", "segment": 404}, "segment"),
+        ({"type": "segment", "segment": 404_404_404}, "segment"),
         ({"type": "segment", "segment": "5"}, "segment"),
         ({"type": "segment", "segment": 10**30}, "segment"),
         ({"type": "all", "of": []}, "of"),

@@ -101,7 +101,7 @@ def test_a_visitor_is_not_in_because_nobody_knows_who_it_is(make: Make):
 
 
 def test_a_contact_that_does_not_exist_is_in_nothing(fake_shop: FakeShop):
-    assert explain(rule({"type": "not", "of": BOUGHT}), 404).holds is False
+    assert explain(rule({"type": "not", "of": BOUGHT}), 404_404_404).holds is False
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_only_a_list_takes_a_file() -> None:
     with pytest.raises(InvalidInput):
         audience.start_import(segment.pk, b"email\n")
     with pytest.raises(NotFound):
-        audience.start_import(99, b"email\n")
+        audience.start_import(404_404_404, b"email\n")
 
     assert ListImport.objects.count() == 0
 

@@ -23,7 +23,7 @@ def test_people_are_put_in_and_taken_out_once_and_it_is_told() -> None:
     ann, ben = guest("ann@example.com"), guest("ben@example.com")
 
     added = (audience.add_members(made.pk, [ann, ben, ann]), audience.add_members(made.pk, [ann]))
-    removed = (audience.remove_members(made.pk, [ben]), audience.remove_members(made.pk, [ben, 99]))
+    removed = (audience.remove_members(made.pk, [ben]), audience.remove_members(made.pk, [ben, 404_404_404]))
 
     assert (added, removed) == ((2, 0), (1, 0))
     assert (emails(made), fresh(made).members_count) == (["ann@example.com"], 1)
@@ -38,7 +38,7 @@ def test_nobody_gets_in_who_is_nobody_or_must_not_be_written_to() -> None:
     contacts.suppress("bounced@example.com", channel="email", reason="hard_bounce")
     contacts.suppress("manual@example.com", channel="email", reason="manual")
 
-    added = audience.add_members(made.pk, [visitor, erased, bounced, manual, 99])
+    added = audience.add_members(made.pk, [visitor, erased, bounced, manual, 404_404_404])
 
     assert (added, emails(made)) == (1, ["manual@example.com"])
 

@@ -92,7 +92,7 @@ def test_an_unknown_or_erased_contact_is_not_found(ask: Ask, make_contact: MakeC
     gone = make_contact("ann@example.com")
     contacts.erase([gone.pk])
 
-    for wanted in (_id(gone), ids.to_global("CrmContact", 404)):
+    for wanted in (_id(gone), ids.to_global("CrmContact", 404_404_404)):
         answer = ask(SET, caller=MANAGER, contact=wanted, attributes={}).data["crmContactAttributesUpdate"]
         assert [(error["field"], error["code"]) for error in answer["errors"]] == [("contact", "NOT_FOUND")]
 

@@ -147,7 +147,7 @@ def test_what_is_no_id_of_a_campaign_is_refused(ask: Ask, wrong: str) -> None:
 
 
 def test_an_unknown_campaign_is_null_to_read_and_not_found_to_write(ask: Ask, shop: object) -> None:
-    unknown = ids.to_global("CrmCampaign", 404)
+    unknown = ids.to_global("CrmCampaign", 404_404_404)
 
     read = ask("query($id: ID!) { crmCampaign(id: $id) { name } }", caller=VIEWER, id=unknown)
     written = ask(_act("crmCampaignPause"), caller=MANAGER, id=unknown).data["crmCampaignPause"]

@@ -138,7 +138,7 @@ def test_what_buyers_of_a_product_bought_too_is_exported(
     [
         ({}, "definition", "REQUIRED"),
         ({"definition": {"include": {}}}, "definition.include", "INVALID"),
-        ({"segment": ids.to_global("CrmSegment", 404)}, "segment", "NOT_FOUND"),
+        ({"segment": ids.to_global("CrmSegment", 404_404_404)}, "segment", "NOT_FOUND"),
         ({"definition": KOREANS, "products": "CARTED_NOT_BOUGHT"}, "products", "INVALID"),
         ({"products": "ALSO_BOUGHT"}, "product", "REQUIRED"),
         ({"products": "ALSO_BOUGHT", "product": "x"}, "product", "GRAPHQL_ERROR"),

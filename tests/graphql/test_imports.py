@@ -110,7 +110,7 @@ def test_a_file_without_the_right_columns_is_refused_and_not_kept(start: Callabl
 def test_a_rule_and_what_is_not_there_take_no_file(start: Callable[..., Any]) -> None:
     live = audience.create_segment("All", {"include": {"type": "everybody"}})
 
-    answers = [start(_encoded(FILE), segment=ids.to_global("CrmSegment", pk)) for pk in (live.pk, 404)]
+    answers = [start(_encoded(FILE), segment=ids.to_global("CrmSegment", pk)) for pk in (live.pk, 404_404_404)]
 
     assert [len(answer["errors"]) for answer in answers] == [1, 1]
     assert answers[1]["errors"][0]["code"] == "NOT_FOUND"

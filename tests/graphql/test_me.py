@@ -215,7 +215,7 @@ def test_staff_record_what_a_person_said_with_its_source(
 @pytest.mark.parametrize(
     ("changes", "field", "code"),
     [
-        ({"contactId": ids.to_global("CrmContact", 404)}, "contactId", "NOT_FOUND"),
+        ({"contactId": ids.to_global("CrmContact", 404_404_404)}, "contactId", "NOT_FOUND"),
         ({"contactId": "x"}, "contactId", "GRAPHQL_ERROR"),
         ({"source": "s" * 65}, "source", "INVALID"),
         ({"textVersion": "s" * 65}, "textVersion", "INVALID"),

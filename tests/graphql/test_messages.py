@@ -85,7 +85,7 @@ def test_messages_are_narrowed_by_campaign_contact_and_state(
     assert subjects(contact=ids.to_global("CrmContact", ann.pk)) == {"1", "3"}
     assert subjects(state="SKIPPED") == {"2"}
     assert subjects(campaign=ids.to_global("CrmCampaign", alert.pk), state="SKIPPED") == set()
-    assert subjects(campaign=ids.to_global("CrmCampaign", 404)) == set()
+    assert subjects(campaign=ids.to_global("CrmCampaign", 404_404_404)) == set()
 
 
 @pytest.mark.parametrize("argument", ["campaign", "contact"])

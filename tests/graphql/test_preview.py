@@ -87,7 +87,7 @@ def test_a_live_segment_and_a_list_are_counted_too(ask: Ask, people: list[Contac
     [
         ({}, "definition", "REQUIRED"),
         ({"definition": EVERYBODY, "segment": ids.to_global("CrmSegment", 1)}, "definition", "REQUIRED"),
-        ({"segment": ids.to_global("CrmSegment", 404)}, "segment", "NOT_FOUND"),
+        ({"segment": ids.to_global("CrmSegment", 404_404_404)}, "segment", "NOT_FOUND"),
         ({"segment": "x"}, "segment", "GRAPHQL_ERROR"),
         ({"definition": {"include": {"type": "sneezed"}}}, "definition.include", "INVALID"),
         (
@@ -153,7 +153,7 @@ def test_every_condition_is_explained_for_one_person(ask: Ask, people: list[Cont
 
 @pytest.mark.django_db
 def test_nobody_is_explained_who_is_not_there(ask: Ask, shop: FakeShop) -> None:
-    unknown = ids.to_global("CrmContact", 404)
+    unknown = ids.to_global("CrmContact", 404_404_404)
 
     answer = ask(EXPLAIN, caller=VIEWER, definition=EVERYBODY, contact=unknown).data["crmAudienceExplain"]
 

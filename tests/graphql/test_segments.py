@@ -115,7 +115,7 @@ def test_what_is_no_id_of_a_segment_is_refused(ask: Ask, wrong: str) -> None:
 
 
 def test_an_unknown_segment_is_null_to_read_and_not_found_to_write(ask: Ask) -> None:
-    unknown = ids.to_global("CrmSegment", 404)
+    unknown = ids.to_global("CrmSegment", 404_404_404)
 
     read = ask("query($id: ID!) { crmSegment(id: $id) { name } }", caller=VIEWER, id=unknown)
     written = ask(_act("crmSegmentArchive"), caller=MANAGER, id=unknown).data["crmSegmentArchive"]
@@ -179,7 +179,7 @@ def test_people_are_put_in_and_taken_out_by_hand(
     [
         ({}, "contacts", "REQUIRED"),
         ({"emails": ["ann@example.com", "nobody@example.com"]}, "emails.1", "NOT_FOUND"),
-        ({"contacts": [ids.to_global("CrmContact", 404)]}, "contacts.0", "NOT_FOUND"),
+        ({"contacts": [ids.to_global("CrmContact", 404_404_404)]}, "contacts.0", "NOT_FOUND"),
         ({"contacts": ["x"]}, "contacts.0", "GRAPHQL_ERROR"),
         ({"emails": ["x"] * 1001}, "contacts", "LIMIT"),
     ],
