@@ -24,15 +24,14 @@ from crm_plugin.audience.insights import (
     products_carted_not_bought,
     products_viewed_not_bought,
     viewed_not_bought,
-    visiting_repeat_buyers,
 )
 from crm_plugin.audience.interests import top_interests
-from crm_plugin.audience.intervals import usual_interval, usual_intervals
 from crm_plugin.audience.labels import LABEL_NAMES, STAGE_NAMES, Label
 from crm_plugin.audience.lag import lag
 from crm_plugin.audience.links import claim_export, export_link, finish_export, read_export_link
+from crm_plugin.audience.listfile import MAX_IMPORT_BYTES
 from crm_plugin.audience.lists import add_members, remove_members
-from crm_plugin.audience.lookalike import create_look_alike, look_alike, look_alike_note
+from crm_plugin.audience.lookalike import create_look_alike, look_alike
 from crm_plugin.audience.models import (
     Export,
     ImportState,
@@ -63,6 +62,7 @@ from crm_plugin.audience.sweeping import sweep
 
 __all__ = [
     "LABEL_NAMES",
+    "MAX_IMPORT_BYTES",
     "STAGE_NAMES",
     "AudienceRule",
     "BoughtAlso",
@@ -113,7 +113,6 @@ __all__ = [
     "imports",
     "lag",
     "look_alike",
-    "look_alike_note",
     "matching",
     "members",
     "preview",
@@ -133,9 +132,6 @@ __all__ = [
     "sweep",
     "top_interests",
     "update_segment",
-    "usual_interval",
-    "usual_intervals",
     "viewed_not_bought",
-    "visiting_repeat_buyers",
     "watched_kinds",
 ]

@@ -121,17 +121,6 @@ def products_viewed_not_bought(*, times: int = 3, days: int = DAYS, limit: int =
     return _products_wanted(FactKind.VIEWED, times=times, days=days, limit=limit)
 
 
-def visiting_repeat_buyers(*, visits: int = 5, days: int = 14, orders: int = 2) -> People:
-    """Who visited so often lately and has ordered so often, the frequent visitors who bought again?"""
-    _check_number(visits, MAX_TIMES, field="visits")
-    _check_number(orders, MAX_TIMES, field="orders")
-    rule = _rule(
-        _did(FactKind.VISITED, times=visits, days=days),
-        {"type": "attribute", "name": "orders_count", "op": "gte", "value": orders},
-    )
-    return _people(rule)
-
-
 def _products_wanted(kind: FactKind, *, times: int, days: int, limit: int) -> list[WantedProduct]:
     _check_number(times, MAX_TIMES, field="times")
     window = Within.model_validate(_window(days)["window"])
@@ -182,13 +171,12 @@ def _wanted(kind: FactKind, product_id: str, *, times: int = 1, days: int | None
     return _rule(_did(kind, product_id, times=times, days=days), never)
 
 
-def _did(kind: FactKind, product_id: str = "", *, times: int = 1, days: int | None = None) -> dict[str, Any]:
-    what = {"what": {"products": [product_id]}} if kind is not FactKind.VISITED else {}
+def _did(kind: FactKind, product_id: str, *, times: int = 1, days: int | None = None) -> dict[str, Any]:
     return {
         "type": "did",
         "activity": kind.value,
         "times": {"op": "at_least", "count": times},
-        **what,
+        "what": {"products": [product_id]},
         **({} if days is None else _window(days)),
     }
 

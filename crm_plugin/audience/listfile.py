@@ -16,7 +16,7 @@ from typing import Final
 from crm_plugin.contacts import normalize_email
 from crm_plugin.errors import InvalidInput
 
-MAX_BYTES: Final = 10_000_000
+MAX_IMPORT_BYTES: Final = 10_000_000
 MAX_LINES: Final = 200_000
 COLUMNS: Final = ("customer_id", "email")
 
@@ -43,8 +43,8 @@ def read(content: bytes) -> list[Line]:
     Raises:
         InvalidInput: when the file cannot be read as a whole; the message names the line.
     """
-    if len(content) > MAX_BYTES:
-        raise InvalidInput(f"The file is larger than {MAX_BYTES} bytes.", field=_FIELD, code="LIMIT")
+    if len(content) > MAX_IMPORT_BYTES:
+        raise InvalidInput(f"The file is larger than {MAX_IMPORT_BYTES} bytes.", field=_FIELD, code="LIMIT")
     text = _decode(content)
     if "\0" in text:
         number = text.count("\n", 0, text.index("\0")) + 1

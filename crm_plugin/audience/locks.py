@@ -24,6 +24,7 @@ class Lock(IntEnum):
         BUILDING: the one who computes all members of a segment.
         FOLLOWING: shared by whoever changes single members; taken whole to change all of them.
         SWEEPING: the one who looks what time has changed about a segment.
+        SCORING: the one who computes the scores.
     """
 
     DEFINITIONS = 1
@@ -31,6 +32,7 @@ class Lock(IntEnum):
     BUILDING = 3
     FOLLOWING = 4
     SWEEPING = 5
+    SCORING = 6
 
 
 def take(lock: Lock, pk: int = 0, *, is_shared: bool = False) -> None:

@@ -16,16 +16,14 @@ the interests; the 500 nearest were the same as without a shortlist.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
-from crm_plugin import clock
 from crm_plugin.audience.asking import answered_within
 from crm_plugin.audience.compiler import IS_KNOWN, compile
 from crm_plugin.audience.lists import add_members
-from crm_plugin.audience.models import Segment, SegmentVersion
+from crm_plugin.audience.models import Segment
 from crm_plugin.audience.rule import AudienceRule
 from crm_plugin.audience.segments import create_segment
 from crm_plugin.conf import settings
@@ -39,9 +37,6 @@ _SPARE: Final = 4
 MAX_SIZE: Final = 50_000
 #: More orders than anybody has: the largest number that the counter holds.
 _EVERYBODY: Final = 2**31 - 1
-#: A static list has no rule in force; this key marks the row that tells where it comes from.
-_NOTE: Final = "look_alike"
-METHOD: Final = "cosine of TF-IDF weighted interests in products and their groups"
 
 #: How much one row of interest counts.
 _STRENGTH = """(i.views_count + 2 * (i.liked_at IS NOT NULL)::int + 2 * (i.carted_at IS NOT NULL)::int
@@ -118,9 +113,7 @@ ORDER BY similarity DESC, v.contact_id LIMIT %(la_limit)s
 """  # noqa: S608
 
 
-def look_alike(
-    seed: AudienceRule | int, *, limit: int, exclude_min_orders: int | None = None
-) -> list[tuple[int, float]]:
+def look_alike(seed: AudienceRule, *, limit: int, exclude_min_orders: int | None = None) -> list[tuple[int, float]]:
     """Return who is most like the seed, nearest first, each with the similarity; nobody of the seed.
 
     Args:
@@ -132,7 +125,7 @@ def look_alike(
         InvalidInput: code ``TIMEOUT`` when it took longer than ``conf.segment_build_seconds``.
     """
     _check(limit=limit, exclude_min_orders=exclude_min_orders)
-    query = compile(_rule(seed), prefix="seed")
+    query = compile(seed, prefix="seed")
     own = {
         "la_sample": SAMPLE,
         "la_shortlist": max(SHORTLIST, _SPARE * limit),
@@ -146,10 +139,8 @@ def look_alike(
 
 
 @transaction.atomic
-def create_look_alike(
-    name: str, *, seed: AudienceRule | int, limit: int, exclude_min_orders: int | None = None
-) -> Segment:
-    """Make a static list of the look-alikes of a seed; how it was made is kept with it (``look_alike_note``).
+def create_look_alike(name: str, *, seed: AudienceRule, limit: int, exclude_min_orders: int | None = None) -> Segment:
+    """Make a static list of the look-alikes of a seed.
 
     Raises:
         InvalidInput: also when nobody is like the seed, code ``NO_SIGNAL``; nothing is made.
@@ -163,28 +154,8 @@ def create_look_alike(
         )
     segment = create_segment(name)
     add_members(segment.pk, [pk for pk, _similarity in people])
-    note = {
-        "seed": {"segment": seed} if isinstance(seed, int) else seed.to_json(),
-        "limit": limit,
-        "exclude_min_orders": exclude_min_orders,
-        "method": METHOD,
-        "least_similarity": people[-1][1],
-    }
-    SegmentVersion.objects.create(segment=segment, number=1, definition={_NOTE: note}, created_at=clock.now())
-    segment.refresh_from_db()
+    segment.refresh_from_db()  # the count
     return segment
-
-
-def look_alike_note(segment_id: int) -> Mapping[str, Any] | None:
-    """Return how a list was made from a seed; None when it was not."""
-    version = SegmentVersion.objects.filter(segment_id=segment_id, definition__has_key=_NOTE).first()
-    return None if version is None else version.definition[_NOTE]
-
-
-def _rule(seed: AudienceRule | int) -> AudienceRule:
-    if isinstance(seed, AudienceRule):
-        return seed
-    return AudienceRule.parse({"include": {"type": "segment", "segment": seed}}, field="seed")
 
 
 def _check(*, limit: int, exclude_min_orders: int | None) -> None:

@@ -16,7 +16,6 @@ from crm_plugin.audience.conditions.wording import Wording
 from crm_plugin.audience.expanding import Expansion, expand, leaves
 from crm_plugin.audience.fields import Strict
 from crm_plugin.audience.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_EXCLUSIONS, measure, path_of
-from crm_plugin.audience.windows import AnyWindow
 from crm_plugin.errors import InvalidInput
 from crm_plugin.shop import FactKind
 
@@ -72,10 +71,6 @@ class AudienceRule(Strict):
     def kinds(self) -> frozenset[FactKind]:
         """Return the kinds of activity that can change who is in."""
         return frozenset().union(*(leaf.kinds() for leaf in leaves(self.expanded())))
-
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the windows by which the passing of time changes who is in."""
-        return tuple(window for leaf in leaves(self.expanded()) for window in leaf.windows())
 
     def warnings(self, *, language: str = "en") -> tuple[str, ...]:
         """Return what the merchant probably does not mean, in their language."""

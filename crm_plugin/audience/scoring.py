@@ -20,6 +20,7 @@ from django.db.backends.utils import CursorWrapper
 
 from crm_plugin import clock, contacts
 from crm_plugin.audience.labels import LABELS
+from crm_plugin.audience.locks import Lock, try_take
 from crm_plugin.conf import settings
 
 #: The stage is ``new`` up to this long after a first and only order,
@@ -28,9 +29,6 @@ NEW_FOR = timedelta(days=30)
 ACTIVE_FOR = timedelta(days=90)
 #: ``at_risk`` up to this long, ``lapsed`` after it. ``lead`` is who never ordered.
 AT_RISK_FOR = timedelta(days=180)
-
-#: The number under which workers agree that one of them computes; any would do.
-_LOCK = 0x43524D53
 
 #: The lowest contact's row says when the scores were last computed: a run that changes nothing would leave no trace.
 _LAST_RUN = "SELECT computed_at FROM crm_plugin_score ORDER BY contact_id LIMIT 1"
@@ -108,8 +106,7 @@ def rescore() -> int:
 
 
 def _is_due(cursor: CursorWrapper, now: datetime) -> bool:
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-    if not cursor.fetchone()[0]:
+    if not try_take(Lock.SCORING):
         return False
     cursor.execute(_LAST_RUN)  # only now: the one who had the lock before has committed
     last = cursor.fetchone()

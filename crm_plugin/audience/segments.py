@@ -122,12 +122,8 @@ def restore_segment(pk: int) -> Segment:
         InvalidInput, NotFound
     """
     take(Lock.DEFINITIONS)
-    segment = (
-        Segment.objects.select_for_update(no_key=True, of=("self",)).select_related("version").filter(pk=pk).first()
-    )
-    if segment is None:
-        raise NotFound("There is no such segment.")
-    if segment.state != SegmentState.ARCHIVED or segment.version is None:
+    segment = _locked(pk, is_archived=True)
+    if segment.version is None:
         raise InvalidInput("A list cannot be restored: its members are gone.", field="id")
     AudienceRule.parse(segment.version.definition, field="definition", segment_id=pk)
     segment.name = _clean_name(segment.name, owner=pk)

@@ -11,7 +11,7 @@ import graphene
 from graphene.relay import Connection, Node
 
 from crm_plugin import audience
-from crm_plugin.audience import ImportState, ListImport
+from crm_plugin.audience import MAX_IMPORT_BYTES, ImportState, ListImport
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import row_key
@@ -22,8 +22,6 @@ from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.graphql.segments import CrmSegment
 from crm_plugin.shop import Actor
 
-#: The largest file, when unpacked.
-MAX_BYTES = 10_000_000
 _GZIP = b"\x1f\x8b"
 
 
@@ -135,16 +133,14 @@ def _unpacked(content: str) -> bytes:
             found = _gunzipped(found)
     except (binascii.Error, ValueError, zlib.error):
         raise InvalidInput("The content is not base64 of a file, plain or gzipped.", field="content") from None
-    if len(found) > MAX_BYTES:
-        raise InvalidInput(f"The file is larger than {MAX_BYTES} bytes.", field="content", code="LIMIT")
     return found
 
 
 def _gunzipped(packed: bytes) -> bytes:
     """Unpack no more than shows that the file is too large: a bomb of zeros stops there."""
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    found = unpack.decompress(packed, MAX_BYTES + 1)
-    if len(found) <= MAX_BYTES and not unpack.eof:
+    found = unpack.decompress(packed, MAX_IMPORT_BYTES + 1)
+    if len(found) <= MAX_IMPORT_BYTES and not unpack.eof:
         raise ValueError("cut off")
     return found
 

@@ -9,7 +9,6 @@ import graphene
 from crm_plugin import audience, shop
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.mutation import CrmMutation
 from crm_plugin.graphql.rules import audience_arguments, language_of, rule_of
 from crm_plugin.graphql.segments import CrmSegment
@@ -122,9 +121,7 @@ class CrmLookAlikeCreate(CrmMutation):
     @classmethod
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
         """Look for them; seconds, for large shops."""
-        segment = input.get("segment")
-        rule = rule_of(definition=input.get("definition"), segment=segment)
-        seed = rule if segment is None else row_key("CrmSegment", segment, field="segment")
+        seed = rule_of(definition=input.get("definition"), segment=input.get("segment"))
         made = audience.create_look_alike(
             input["name"], seed=seed, limit=input["limit"], exclude_min_orders=input.get("exclude_min_orders")
         )

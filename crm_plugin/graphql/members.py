@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Self, TypeVar
 
 import graphene
@@ -90,6 +90,18 @@ def _known(value: K, known: Container[K], *, field: str) -> K:
     return value
 
 
+def _change(
+    change: Callable[[int, list[int]], int],
+    *,
+    segment: str,
+    contacts: Sequence[str] | None = None,
+    emails: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    pk = row_key("CrmSegment", segment, field="segment")
+    changed = change(pk, _people(contacts=contacts, emails=emails))
+    return {"segment": audience.segments().get(pk=pk), "changed_count": changed}
+
+
 class CrmSegmentMembersAdd(CrmMutation):
     """Put people into a static list by hand. Requires manage_crm."""
 
@@ -103,13 +115,9 @@ class CrmSegmentMembersAdd(CrmMutation):
         caller = Caller.MANAGER
 
     @classmethod
-    def perform(
-        cls, _actor: Actor, *, segment: str, contacts: list[str] | None = None, emails: list[str] | None = None
-    ) -> Self:
+    def perform(cls, _actor: Actor, **of: Any) -> Self:
         """Put them in."""
-        pk = row_key("CrmSegment", segment, field="segment")
-        changed = audience.add_members(pk, _people(contacts=contacts, emails=emails))
-        return cls(segment=audience.segments().get(pk=pk), changed_count=changed)
+        return cls(**_change(audience.add_members, **of))
 
 
 class CrmSegmentMembersRemove(CrmMutation):
@@ -125,13 +133,9 @@ class CrmSegmentMembersRemove(CrmMutation):
         caller = Caller.MANAGER
 
     @classmethod
-    def perform(
-        cls, _actor: Actor, *, segment: str, contacts: list[str] | None = None, emails: list[str] | None = None
-    ) -> Self:
+    def perform(cls, _actor: Actor, **of: Any) -> Self:
         """Take them out."""
-        pk = row_key("CrmSegment", segment, field="segment")
-        changed = audience.remove_members(pk, _people(contacts=contacts, emails=emails))
-        return cls(segment=audience.segments().get(pk=pk), changed_count=changed)
+        return cls(**_change(audience.remove_members, **of))
 
 
 class MemberMutations(graphene.ObjectType):

@@ -104,20 +104,6 @@ def test_of_those_who_viewed_a_two_three_and_five_times_one_is_left_when_the_las
     assert (listed.product_id, listed.people, audience.count(listed.rule)) == ("A", 1, 1)
 
 
-@pytest.mark.feature(43)
-def test_five_visits_in_two_weeks_and_two_orders_are_in_with_one_order_out() -> None:
-    (again,), (once,), (rarely,) = people(1, orders_count=2), people(1, orders_count=1), people(1, orders_count=2)
-    did(again, "visited", times=5, ago=13 * DAY)
-    did(once, "visited", times=5)
-    did(rarely, "visited", times=4)
-    did(rarely, "visited", ago=15 * DAY)
-
-    answer = audience.visiting_repeat_buyers(visits=5, days=14, orders=2)
-
-    assert answer.count == 1
-    assert audience.matching(answer.rule, [again, once, rarely]) == {again}
-
-
 def test_a_cancelled_order_is_not_bought() -> None:
     kept, cancelled = people(2)
     for contact in (kept, cancelled):
@@ -217,7 +203,6 @@ def test_a_product_that_nobody_bought_has_no_share() -> None:
         (lambda: audience.products_viewed_not_bought(times=1_001), "times"),
         (lambda: audience.products_carted_not_bought(days=366), "days"),
         (lambda: audience.carted_not_bought("A", days=0), "days"),
-        (lambda: audience.visiting_repeat_buyers(orders=0), "orders"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(ask: Callable[[], object], field: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_plugin.audience.listfile import MAX_BYTES, MAX_LINES, Line, read
+from crm_plugin.audience.listfile import MAX_IMPORT_BYTES, MAX_LINES, Line, read
 from crm_plugin.errors import InvalidInput
 
 
@@ -118,7 +118,7 @@ def test_korean_of_an_old_spreadsheet_is_read_and_a_mixture_names_the_line() -> 
 
 
 def test_too_much_is_refused() -> None:
-    assert refusal(b"x" * (MAX_BYTES + 1)) == "The file is larger than 10000000 bytes."
+    assert refusal(b"x" * (MAX_IMPORT_BYTES + 1)) == "The file is larger than 10000000 bytes."
     lines = b"".join(b"%d\n" % number for number in range(MAX_LINES + 1))
     assert refusal(b"customer_id\n" + lines) == "The file has more than 200000 lines; split it."
     assert refusal(b"email\n" + b"x" * 200_000).startswith("Line 2 is no CSV: field larger than field limit")

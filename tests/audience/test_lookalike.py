@@ -200,22 +200,22 @@ def test_whoever_shows_no_interest_or_none_of_the_seeds_is_not_returned() -> Non
     assert silent not in dict(found)
 
 
-def test_a_list_of_look_alikes_is_static_and_says_how_it_was_made() -> None:
+def test_a_list_of_look_alikes_is_static() -> None:
     vips, alike = people(2, orders=10), people(3)
     interested({(contact, "a"): (1, False, False, False, 0) for contact in (*vips, *alike)})
     interested({(contact, "b"): (1, False, False, False, 0) for contact in people(3)})
     best = audience.create_segment("Best")
     audience.add_members(best.pk, vips)
 
-    made = audience.create_look_alike("Like the best", seed=best.pk, limit=2, exclude_min_orders=3)
+    made = audience.create_look_alike(
+        "Like the best",
+        seed=AudienceRule.parse({"include": {"type": "segment", "segment": best.pk}}),
+        limit=2,
+        exclude_min_orders=3,
+    )
 
     assert (made.kind, made.state, made.members_count, made.version) == ("static", "ready", 2, None)
     assert list(Member.objects.filter(segment=made).order_by("contact").values_list("contact", flat=True)) == alike[:2]
-    note = audience.look_alike_note(made.pk)
-    assert note is not None
-    assert (note["seed"], note["limit"], note["exclude_min_orders"]) == ({"segment": best.pk}, 2, 3)
-    assert "cosine" in note["method"]
-    assert audience.look_alike_note(best.pk) is None
 
 
 def test_a_seed_of_which_nothing_is_known_makes_no_list() -> None:
@@ -237,11 +237,6 @@ def test_what_cannot_be_meant_is_refused(wrong: Mapping[str, int], field: str) -
         audience.look_alike(AudienceRule.parse(VIPS), **{"limit": 5, **wrong})
 
     assert refused.value.field == field
-
-
-def test_a_segment_that_is_not_there_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="no segment"):
-        audience.look_alike(1, limit=5)
 
 
 def test_a_look_that_takes_too_long_is_stopped(settings: SettingsWrapper) -> None:

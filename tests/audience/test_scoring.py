@@ -15,8 +15,9 @@ import pytest
 from django.db import connection
 
 from crm_plugin import clock
-from crm_plugin.audience import scoring
+from crm_plugin.audience import locks, scoring
 from crm_plugin.audience.labels import LABEL_NAMES, LABELS, STAGE_NAMES, Label
+from crm_plugin.audience.locks import Lock
 from crm_plugin.audience.models import Stage
 from crm_plugin.models import Contact, ContactSpend, Score, Touched
 
@@ -232,9 +233,9 @@ def test_while_one_worker_computes_another_does_nothing() -> None:
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [scoring._LOCK])
+            cursor.execute("SELECT pg_advisory_lock(%s, 0)", [locks._BASE + Lock.SCORING])
             assert rescore() == 0
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [scoring._LOCK])
+            cursor.execute("SELECT pg_advisory_unlock_all()")
     finally:
         other.close()
 

@@ -228,10 +228,6 @@ class Did(Deed, Condition):
         """Return the kinds of activity that can change the answer."""
         return self.changed_by()
 
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the windows that move the answer."""
-        return (self.window,) if self.window else ()
-
     def edges(self, ask: Ask, since: datetime) -> list[str]:
         """Return the contacts whose deed left or entered the window."""
         return self.passed(ask, self.window, since)

@@ -14,7 +14,7 @@ from crm_plugin.audience.conditions.known import Known
 from crm_plugin.audience.conditions.wording import Wording
 from crm_plugin.audience.conditions.wording_values import value_phrase
 from crm_plugin.audience.fields import Text
-from crm_plugin.audience.windows import AnyWindow, passed
+from crm_plugin.audience.windows import passed
 from crm_plugin.shop import FactKind
 
 _ORDERS = frozenset({FactKind.ORDERED, FactKind.CANCELLED, FactKind.REFUNDED})
@@ -48,10 +48,6 @@ class Attribute(Condition):
     def kinds(self) -> frozenset[FactKind]:
         """Return the kinds of activity that change the value."""
         return BUILT_IN[self.name][1] if self.name in BUILT_IN else frozenset()
-
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the window that moves the answer."""
-        return (values.OPS["date"]["in_window"].validate_python(self.value),) if self.op == "in_window" else ()
 
     def edges(self, ask: Ask, since: datetime) -> list[str]:
         """Return the contacts whose value left or entered the window, or has its day."""

@@ -18,7 +18,6 @@ from crm_plugin.shop import FactKind
 if TYPE_CHECKING:
     from crm_plugin.audience.conditions.known import Known
     from crm_plugin.audience.conditions.wording import Wording
-    from crm_plugin.audience.windows import AnyWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +110,6 @@ class Condition(Strict):
     def kinds(self) -> frozenset[FactKind]:
         """Return the kinds of activity that can change the answer."""
         return frozenset()
-
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the windows that move the answer as time passes."""
-        return ()
 
     def edges(self, _ask: Ask, _since: datetime) -> list[str]:
         """Return SELECTs of the contacts whose answer may differ between ``since`` and ``ask.now``, only by time."""

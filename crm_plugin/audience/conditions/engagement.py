@@ -10,7 +10,7 @@ from crm_plugin.audience.conditions.activities import Deed, in_window
 from crm_plugin.audience.conditions.base import Answer, Ask, Condition, Those
 from crm_plugin.audience.conditions.wording import Wording
 from crm_plugin.audience.conditions.wording_activities import window_phrase
-from crm_plugin.audience.windows import AnyWindow, Window
+from crm_plugin.audience.windows import Window
 from crm_plugin.shop import FactKind
 
 
@@ -44,10 +44,6 @@ class Engaged(Condition):
     def kinds(self) -> frozenset[FactKind]:
         """Return the kind of activity that can change the answer."""
         return frozenset({_KINDS[self.did]})
-
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the window that moves the answer."""
-        return (self.window,) if self.window else ()
 
     def edges(self, ask: Ask, since: datetime) -> list[str]:
         """Return the contacts whose act left or entered the window."""

@@ -13,7 +13,7 @@ from crm_plugin.audience.conditions.base import Answer, Ask, Condition, Those
 from crm_plugin.audience.conditions.wording import Wording
 from crm_plugin.audience.conditions.wording_activities import window_phrase
 from crm_plugin.audience.fields import GroupKey, ShopId, Strict, Whole
-from crm_plugin.audience.windows import AnyWindow, LastDays, Window, passed
+from crm_plugin.audience.windows import LastDays, Window, passed
 from crm_plugin.shop import FactKind
 
 Weight = Annotated[Whole, Field(ge=0, le=100)]
@@ -77,10 +77,6 @@ class Interest(Condition):
     def kinds(self) -> frozenset[FactKind]:
         """Return the kinds of activity that can change the answer."""
         return frozenset(kind for kind, _weight in self.weights.counted())
-
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the window that moves the answer."""
-        return (self.window,)
 
     def edges(self, ask: Ask, since: datetime) -> list[str]:
         """Return the contacts with an activity that left or entered the window."""

@@ -9,7 +9,7 @@ from crm_plugin.audience.conditions.activities import Deed, in_time, in_window
 from crm_plugin.audience.conditions.base import Answer, Ask, Condition, Those
 from crm_plugin.audience.conditions.wording import Wording
 from crm_plugin.audience.conditions.wording_activities import deed_phrase, length_phrase, window_phrase
-from crm_plugin.audience.windows import AnyWindow, Bounds, Duration, Window
+from crm_plugin.audience.windows import Bounds, Duration, Window
 from crm_plugin.shop import FactKind
 
 
@@ -71,10 +71,6 @@ class Sequence(Condition):
     def kinds(self) -> frozenset[FactKind]:
         """Return the kinds of activity that can change the answer."""
         return self.first.changed_by() | self.then.changed_by()
-
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the window that moves the answer."""
-        return (self.window,) if self.window else ()
 
     def edges(self, ask: Ask, since: datetime) -> list[str]:
         """Return the contacts whose first left or entered the window, or whose time for a then ran out."""

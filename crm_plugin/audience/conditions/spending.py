@@ -7,13 +7,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from crm_plugin.audience.conditions.activities import in_time, in_window
+from crm_plugin.audience.conditions.activities import Deed, in_window
 from crm_plugin.audience.conditions.base import Answer, Ask, Condition, Those
 from crm_plugin.audience.conditions.comparing import Comparison
 from crm_plugin.audience.conditions.wording import Wording
 from crm_plugin.audience.conditions.wording_activities import comparison_phrase, window_phrase
 from crm_plugin.audience.fields import Currency
-from crm_plugin.audience.windows import AnyWindow, Window, passed
+from crm_plugin.audience.windows import Window
 from crm_plugin.shop import FactKind
 
 
@@ -33,13 +33,11 @@ _KEPT = {
 }
 #: In some time, from the orders.
 _COUNTED = {
-    Measure.AMOUNT: "COALESCE(sum(o.amount), 0)",
+    Measure.AMOUNT: "COALESCE(sum(amount), 0)",
     Measure.ORDERS: "count(*)",
-    Measure.AVERAGE: "COALESCE(sum(o.amount), 0) / count(*)",
+    Measure.AVERAGE: "COALESCE(sum(amount), 0) / count(*)",
 }
-_ORDERS = """FROM crm_plugin_activity o WHERE o.kind = 'ordered' AND NOT EXISTS (
-    SELECT 1 FROM crm_plugin_activity x WHERE x.kind = 'cancelled' AND x.order_ref <> '' AND x.order_ref = o.order_ref)
-"""
+_ORDERED = Deed(activity=FactKind.ORDERED)
 
 
 class Spent(Comparison, Condition):
@@ -61,24 +59,17 @@ class Spent(Comparison, Condition):
                 f"SELECT contact_id FROM crm_plugin_contactspend WHERE currency = {currency} AND {test}{ask.narrowed()}"  # noqa: S608
             )
         else:
-            when = in_window(ask, self.window).replace("occurred_at", "o.occurred_at")
-            sql = f"""SELECT o.contact_id {_ORDERS} AND o.currency = {currency}{when}{ask.narrowed("o.contact_id")}
-                GROUP BY o.contact_id HAVING {test}"""
+            orders = f"{_ORDERED.source(ask)} AND currency = {currency}{in_window(ask, self.window)}"
+            sql = f"SELECT contact_id {orders} GROUP BY contact_id HAVING {test}"
         return Those(sql, is_without=is_without)
 
     def kinds(self) -> frozenset[FactKind]:
         """Return the kinds of activity that can change the answer."""
         return frozenset({FactKind.ORDERED, FactKind.CANCELLED, FactKind.REFUNDED})
 
-    def windows(self) -> tuple[AnyWindow, ...]:
-        """Return the window that moves the answer."""
-        return (self.window,) if self.window else ()
-
     def edges(self, ask: Ask, since: datetime) -> list[str]:
         """Return the contacts with an order that left or entered the window."""
-        slices = passed(self.window, since=since, until=ask.now, zone=ask.zone) if self.window else []
-        orders = f"SELECT contact_id FROM crm_plugin_activity WHERE kind = 'ordered'{ask.narrowed()}"  # noqa: S608
-        return [f"{orders}{in_time(ask, bounds)}" for bounds in slices]
+        return _ORDERED.passed(ask, self.window, since)
 
     def say(self, wording: Wording) -> str:
         """Return it as a phrase."""
