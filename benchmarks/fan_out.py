@@ -9,7 +9,7 @@ from django.db import connection
 
 from benchmarks.measuring import by_turns, timed
 from crm_plugin import automations, clock, pipeline, shop
-from crm_plugin.models import Campaign, PriceDrop, PriceWave
+from crm_plugin.models import Campaign, PriceDrop, Wave
 from tests.fake_shop import FakeShop
 from tests.stories import running
 
@@ -60,7 +60,7 @@ def _by_hand(campaign: Campaign) -> float:
 
 
 def _wave() -> int:
-    wave = PriceWave.objects.create(occurred_at=clock.now())
+    wave = Wave.objects.create(occurred_at=clock.now())
     PriceDrop.objects.create(
         wave=wave,
         product_id="1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import audience, collect, drain, fan_out, following, mutation, recording, sending
+from benchmarks import advancing, audience, collect, drain, fan_out, following, matching, mutation, recording, sending
 from benchmarks.measuring import Measured, at_least, at_most
 
 ROWS: dict[str, Callable[[], Measured]] = {
@@ -12,6 +12,9 @@ ROWS: dict[str, Callable[[], Measured]] = {
     "record": lambda: at_most("record", recording.measure(), 4),
     "drain": lambda: at_most("drain", drain.measure(), 2),
     "fan_out": lambda: at_most("fan_out", fan_out.measure(), 3),
+    "match": lambda: at_most("match", matching.measure(), 2),
+    "advance": lambda: at_least("advance", advancing.measure(), 0.4),
+    "advance_2": lambda: at_least("advance_2", advancing.measure_two(), 1.7),
     "audience": lambda: at_most("audience", audience.measure(), 1.2),
     "follow": lambda: at_most("follow", following.measure(), 1),
     "send": lambda: at_least("send", sending.measure(), 0.8),

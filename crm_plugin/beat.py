@@ -15,6 +15,7 @@ def periods() -> dict[str, float]:
     return {
         "crm.pump": conf.pump_seconds,
         "crm.deliver": conf.deliver_seconds,
+        "crm.webhooks": conf.deliver_seconds,
         "crm.watch_prices": min(conf.price_scan_seconds, 10.0),
         "crm.audience": conf.audience_seconds,
         "crm.reconcile": conf.reconcile_seconds,

@@ -65,6 +65,9 @@ class Settings(BaseModel):
     lease_seconds: float = Field(300.0, gt=0, description="A claim older than this belongs to a dead worker.")
     max_attempts: int = Field(6, ge=1, description="Tries at the provider before a retryable failure is final.")
     retry_seconds: float = Field(60.0, gt=0, description="Pause before the second try; doubles with each one.")
+    webhook_allow_private: bool = Field(
+        False, description="Tests only: webhooks may call http and addresses inside the network."
+    )
     stale_after_hours: float = Field(48.0, gt=0, description="A message due longer than this is skipped as stale.")
     trigger_max_age_hours: float = Field(24.0, gt=0, description="Older activities (backfill) start no campaign.")
     reconcile_overlap_seconds: float = Field(600.0, ge=0, description="Re-read before the watermark: late commits.")

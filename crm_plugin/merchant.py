@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -32,6 +34,10 @@ class Merchant(models.Model):
     consent_text = models.TextField(blank=True, default="", help_text="Why the reader gets this mail.")
     email_cap_count = models.PositiveSmallIntegerField(default=1, help_text="Marketing e-mails per person …")
     email_cap_hours = models.PositiveSmallIntegerField(default=16, help_text="… in this many hours; 0: no cap.")
+    delivered_after_days = models.PositiveSmallIntegerField(
+        default=3, db_default=3, help_text="An order counts as delivered so long after it was sent; 0: only when told."
+    )
+    webhook_secret = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -54,6 +60,34 @@ def zone() -> ZoneInfo:
     A shop's own setting is often its server's (Saleor's is UTC unless somebody changed it for all of Django).
     """
     return ZoneInfo(load().time_zone or shop.current().identity().time_zone)
+
+
+def webhook_secrets() -> tuple[str, ...]:
+    """Return the secrets that webhooks are signed with, the newest first; the first one is made when it is asked for.
+
+    Each is ``whsec_`` and the base64 of 24 random bytes (Standard Webhooks, "Signature scheme").
+    """
+    return tuple(load().webhook_secret.split()) or _new_webhook_secret(is_first=True)
+
+
+def rotate_webhook_secret() -> str:
+    """Make a new secret and return it; the one before it signs along until the next rotation.
+
+    So no call is refused while the receivers change over.
+    """
+    return _new_webhook_secret(is_first=False)[0]
+
+
+@transaction.atomic
+def _new_webhook_secret(*, is_first: bool) -> tuple[str, ...]:
+    Merchant.objects.bulk_create([Merchant(pk=1)], ignore_conflicts=True)
+    row = Merchant.objects.select_for_update().get(pk=1)
+    kept = tuple(row.webhook_secret.split())
+    if not is_first or not kept:  # another process may have been faster with the first one
+        kept = (f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}", *kept[:1])
+        row.webhook_secret = " ".join(kept)
+        row.save(update_fields=("webhook_secret", "updated_at"))
+    return kept
 
 
 def _address(value: str) -> str:
@@ -112,6 +146,7 @@ class MerchantChange(BaseModel):
     consent_text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2_000)] = ""
     email_cap_count: int = Field(1, ge=1, le=100)
     email_cap_hours: int = Field(16, ge=0, le=24 * 31)
+    delivered_after_days: int = Field(3, ge=0, le=60)
 
     @model_validator(mode="after")
     def _default_is_written_in(self) -> Self:

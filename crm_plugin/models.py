@@ -9,12 +9,14 @@ from crm_plugin.activity.models import (
     OwnLike,
     PriceDrop,
     PriceWatch,
-    PriceWave,
     ProductGroup,
+    Restock,
+    VoucherProduct,
     Watermark,
+    Wave,
 )
 from crm_plugin.audience.models import Export, ListImport, Member, Score, Segment, SegmentVersion
-from crm_plugin.automations.models import Campaign, CampaignVersion, Enrollment, FanOut, ScheduleSlot
+from crm_plugin.automations.models import Campaign, CampaignVersion, Enrollment, FanOut, ScheduleSlot, SplitTest, Timer
 from crm_plugin.contacts.models import (
     Attribute,
     Consent,
@@ -28,7 +30,7 @@ from crm_plugin.contacts.models import (
 )
 from crm_plugin.guard import Failure
 from crm_plugin.merchant import Merchant
-from crm_plugin.messaging.models import Link, Message, Template
+from crm_plugin.messaging.models import Link, Message, Template, WebhookCall
 
 __all__ = [
     "Activity",
@@ -56,15 +58,20 @@ __all__ = [
     "OwnLike",
     "PriceDrop",
     "PriceWatch",
-    "PriceWave",
     "ProductGroup",
+    "Restock",
     "ScheduleSlot",
     "Score",
     "Segment",
     "SegmentVersion",
+    "SplitTest",
     "Suppression",
     "Template",
+    "Timer",
     "Touched",
     "Visitor",
+    "VoucherProduct",
     "Watermark",
+    "Wave",
+    "WebhookCall",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -37,15 +37,21 @@ def pump() -> int:
     Returns:
         How much was done; 0 when there was nothing to do.
     """
-    done = _in_turn(_drain_once, _follow_once, _fan_out_once, _schedule_once, _advance_once)
+    done = _in_turn(_drain_once, _follow_once, _fan_out_once, _schedule_once, _fire_once, _advance_once)
     if done:
         nudge.now("crm.deliver")
+        nudge.now("crm.webhooks")
     return done
 
 
 def deliver() -> int:
     """Hand out due messages until none is left or the time is over; return how many were taken up."""
     return _repeat(_deliver_once)
+
+
+def call_webhooks() -> int:
+    """Make due webhook calls; return how many. Apart from mail: a receiver that hangs holds up none."""
+    return _repeat(_call_once)
 
 
 def watch_prices() -> int:
@@ -103,7 +109,7 @@ def backfill(progress: Callable[[str, int], None]) -> int:
 
 
 def housekeep() -> None:
-    """Turn expired leases into `unknown`, end campaigns, stop watching what nobody cares for, forget visitors."""
+    """Settle lost leases, end campaigns, tell deliveries, stop watching what nobody cares for, forget visitors."""
     if not _is_on():
         return
     with shop.current().writable():
@@ -113,8 +119,11 @@ def housekeep() -> None:
             automations.end_campaigns()
             activity.forget_unwanted(settings().price_scan_batch)
         with transaction.atomic():
+            activity.derive_deliveries(settings().drain_batch)
+        with transaction.atomic():
             activity.refresh_groups(settings().price_scan_batch)
             contacts.forget_visitors(clock.now() - timedelta(days=settings().visitor_days), settings().price_scan_batch)
+    _repeat(_let_go_once)
 
 
 def erase(*, customer_id: str = "", email: str = "") -> int:
@@ -150,14 +159,24 @@ def _drain(claim: Callable[[], Batch | None]) -> int:
         _resolve(batch, people)
         added = activity.project(batch, people)
         activity.touch_people(added, audience.watched_kinds())
-        automations.match(added)
+        _move_campaigns(batch, added)
         tracked = [pk for kind in _TRACKED_KINDS for pk in added.get(kind, ())]
         messaging.project_tracking([Tracked(*event) for event in activity.tracked(tracked)])
         for gone in batch.deleted_customers:
             erase(customer_id=gone.customer_id, email=gone.email)
+        for wave in activity.voucher_waves(batch):
+            automations.plan_fan_out(wave)
         if FactKind.CATALOGUE_CHANGED in batch.refs:
             nudge.after_commit("crm.watch_prices")
     return batch.size
+
+
+def _move_campaigns(batch: Batch, added: Mapping[FactKind, Sequence[int]]) -> None:
+    """Let campaigns hear what is new: who leaves, who waited for it, who enters, whose clock starts."""
+    automations.end_at_once(added)
+    automations.wake(added)
+    automations.match(added)
+    automations.arm_timers(added, carts=batch.carts, visitors=batch.visitors, touched=batch.touched)
 
 
 def _resolve(batch: Batch, people: Collection[Person]) -> None:
@@ -233,9 +252,16 @@ def _fan_out_once() -> int:
 
 
 def _schedule_once() -> int:
+    with shop.current().writable():
+        with transaction.atomic():  # of its own: who plans the same moment does not wait for another's whole chunk
+            automations.plan_slots()
+        with transaction.atomic():
+            return _at_least_one(automations.run_slot())
+
+
+def _fire_once() -> int:
     with shop.current().writable(), transaction.atomic():
-        automations.plan_slots()
-        return _at_least_one(automations.run_slot())
+        return _at_least_one(automations.fire_timers(settings().advance_batch))
 
 
 def _advance_once() -> int:
@@ -246,8 +272,8 @@ def _advance_once() -> int:
 def _look_once() -> int:
     with shop.current().writable(), transaction.atomic():
         look = activity.look(settings().price_scan_batch)
-        if look.wave is not None:
-            automations.plan_fan_out(look.wave)
+        for wave in look.waves:
+            automations.plan_fan_out(wave)
     return look.checked_count
 
 
@@ -258,6 +284,16 @@ def _deliver_once() -> int:
             return 0
         messaging.deliver(claimed, verdicts=automations.recheck(claimed), on_outcomes=_settle)
     return len(claimed)
+
+
+def _let_go_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        return automations.let_go(settings().advance_batch)
+
+
+def _call_once() -> int:
+    with shop.current().writable():
+        return messaging.deliver_calls(settings().deliver_batch)
 
 
 def _settle(outcomes: Sequence[Delivered]) -> None:

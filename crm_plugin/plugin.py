@@ -15,7 +15,7 @@ from django.urls import Resolver404, resolve
 from saleor.plugins.base_plugin import BasePlugin, ConfigurationTypeField
 from saleor.plugins.error_codes import PluginErrorCode
 
-from crm_plugin.shops.saleor import configuration, facts
+from crm_plugin.shops.saleor import configuration, facts, vouchers
 from crm_plugin.shops.saleor.access import hook
 
 
@@ -48,7 +48,8 @@ class CRMPlugin(BasePlugin):
         configuration.CART_URL: {
             "type": ConfigurationTypeField.STRING,
             "label": "Cart page in the storefront",
-            "help_text": "https://shop.example/{channel}/cart?checkout={cart}. Empty: messages link to no cart.",
+            "help_text": "https://shop.example/{channel}/cart?checkout={checkout_id} (or {cart}, its token). "
+            "Empty: messages link to no cart.",
         },
         configuration.ORIGINS: {
             "type": ConfigurationTypeField.MULTILINE,
@@ -74,9 +75,11 @@ class CRMPlugin(BasePlugin):
     order_created = hook(facts.order_placed)
     order_fully_paid = hook(facts.order_paid)
     order_fully_refunded = hook(facts.order_refunded)
+    order_metadata_updated = hook(facts.order_metadata_changed)
 
     fulfillment_approved = hook(facts.fulfilled)
     fulfillment_created = hook(facts.fulfilled)
+    fulfillment_metadata_updated = hook(facts.fulfillment_metadata_changed)
 
     product_deleted = hook(facts.product_changed)
     product_updated = hook(facts.product_changed)
@@ -89,6 +92,9 @@ class CRMPlugin(BasePlugin):
     promotion_ended = hook(facts.promotion_changed)
     promotion_started = hook(facts.promotion_changed)
     promotion_updated = hook(facts.promotion_changed)
+
+    voucher_created = hook(vouchers.voucher_changed)
+    voucher_updated = hook(vouchers.voucher_changed)
 
     def webhook(self, request: HttpRequest, path: str | None, *args: Any, **kwargs: Any) -> HttpResponse:
         """Serve the public endpoints; Saleor calls this for an inactive plugin as well.

@@ -22,6 +22,12 @@ def deliver() -> None:
     pipeline.deliver()
 
 
+@shared_task(name="crm.webhooks", ignore_result=True)
+def call_webhooks() -> None:
+    """Make due webhook calls."""
+    pipeline.call_webhooks()
+
+
 @shared_task(name="crm.watch_prices", ignore_result=True)
 def watch_prices() -> None:
     """Read the watched prices that are due."""

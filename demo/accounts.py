@@ -6,3 +6,7 @@ from __future__ import annotations
 PASSWORD = "slow-home-2026"  # noqa: S105 - a demo keeps no secret
 SHOPPER_EMAIL = "hana.lee@example.com"
 STAFF_EMAIL = "staff@example.com"
+#: Customers to whom something happened that the ready-made campaigns are about.
+CART_EMAIL = "minji.park@example.com"
+REVIEW_EMAIL = "lukas.weber@example.com"
+WIN_BACK_EMAIL = "sora.kim@example.com"

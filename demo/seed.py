@@ -46,7 +46,7 @@ def seed(*, domain: str, scale: Scale | None = None, say: Callable[[str], None] 
         )
     marketing.fill_settings()
     marketing.learn_history(say=lambda line: say(f"The CRM read the history: {line}"))
-    agreed = marketing.ask_for_consent(chance, customers=people.customers, always=people.shopper)
+    agreed = marketing.ask_for_consent(chance, people=people)
     say(f"{agreed} of {len(people.customers)} customers agreed to e-mail")
     marketing.publish_campaign()
     say(f"Campaign published: {marketing.CAMPAIGN_NAME}")

@@ -1,4 +1,4 @@
-"""The story: a product is liked, its price drops, the right mail goes out, and what it led to is seen in the CRM.
+"""The story: a product is liked, its price drops, the right mail goes out; then ready-made campaigns take over.
 
 Everything is done over HTTP as people do it, in the storefront, the dashboard and the mail; nothing reaches behind.
 """
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from demo import questions
+from demo import automations, questions
+from demo.accounts import CART_EMAIL, REVIEW_EMAIL, WIN_BACK_EMAIL
 from demo.browser import Browser, Page, PageError
 from demo.goods import STORY_PRODUCT
 from demo.services.mailsink import Letter, MailSink
@@ -58,10 +59,13 @@ class Story:
         self._sink = sink
         self._processes = processes
         self._shopper, self._staff = Browser(shop_url), Browser(shop_url)
+        self._newcomer, self._customer = Browser(shop_url), Browser(shop_url)
         self._product_url = ""
         self._dropped_at = datetime.now(UTC)
         self._letter: Letter | None = None
         self._segment = ""
+        self._campaigns: dict[str, str] = {}
+        self._newcomer_email = ""
 
     def play(self) -> Iterator[Line]:
         """Play one part after the other; each line is given as soon as its part is over.
@@ -80,6 +84,13 @@ class Story:
             ("shopper", "orders at the new price", self._order),
             ("CRM", "puts her into the segment", self._follow),
             ("staff", "sees it in the CRM", self._see),
+            ("staff", "starts ready campaigns", self._start_campaigns),
+            ("newcomer", "signs up, agrees to mail", self._sign_up),
+            ("customer", "leaves a cart behind", self._leave_cart),
+            ("CRM", "asks for a review", self._await_review),
+            ("CRM", "writes to a lost customer", self._await_win_back),
+            ("CRM", "greets the newcomer", self._await_greeting),
+            ("staff", "asks who is next (dry run)", self._dry_run),
         ):
             started = time.monotonic()
             result = part()
@@ -175,6 +186,47 @@ class Story:
         self._wait(lambda: self._orders_count() == 1, what="the order in crmContacts", seconds=SHOWN_SECONDS)
         message = self._message()
         return f"{message['campaign']['name']}: {message['state'].lower()}, opened, clicked; 1 order"
+
+    def _start_campaigns(self) -> str:
+        self._campaigns = automations.start(self._staff)
+        return ", ".join(name.replace("_", " ") for name in self._campaigns)
+
+    def _sign_up(self) -> str:
+        self._newcomer_email = automations.sign_up(self._newcomer)
+        return self._newcomer_email
+
+    def _leave_cart(self) -> str:
+        return f"{automations.leave_a_cart(self._customer)}: {STORY_PRODUCT}"
+
+    def _await_review(self) -> str:
+        return self._await_letter(REVIEW_EMAIL, what="the review request")
+
+    def _await_win_back(self) -> str:
+        return self._await_letter(WIN_BACK_EMAIL, what="the win-back mail")
+
+    def _await_greeting(self) -> str:
+        return self._await_letter(self._newcomer_email, what="the greeting")
+
+    def _await_letter(self, email: str, *, what: str) -> str:
+        """Wait for the first advertisement to somebody; the shop's own mails have no unsubscribe header."""
+
+        def found() -> list[Letter]:
+            return [one for one in self._sink.letters_to(email) if one.message["List-Unsubscribe"]]
+
+        self._wait(lambda: bool(found()), what=what, seconds=MAIL_SECONDS)
+        return f"“{found()[0].subject}”"
+
+    def _dry_run(self) -> str:
+        cart = self._campaigns["cart_reminder"]
+        self._wait(
+            lambda: bool(automations.foreseen(self._staff, cart, email=CART_EMAIL)),
+            what="the cart in the dry run",
+            seconds=SHOWN_SECONDS,
+        )
+        first, *_ = steps = automations.foreseen(self._staff, cart, email=CART_EMAIL)
+        if self._sink.letters_to(CART_EMAIL):
+            raise PageError("A dry run has sent something.")
+        return f"{CART_EMAIL}: {len(steps)} reminders, the first at {first['at'][11:16]} UTC, unless she orders"
 
     def _message(self) -> dict[str, Any]:
         edges = self._staff.graphql(MESSAGES, {"first": 20})["crmMessages"]["edges"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
+from crm_plugin import clock
 from crm_plugin.money import Money
-from crm_plugin.shop import Group, GroupKind, Offer, ProductCard, ProductRef, ShopChannel
+from crm_plugin.shop import Fact, FactKind, Group, GroupKind, Offer, ProductCard, ProductRef, ShopChannel, Voucher
 
 
 @dataclass(slots=True)
@@ -93,6 +95,44 @@ class FakeProduct:
         )
 
 
+@dataclass(slots=True, kw_only=True)
+class FakeVoucher:
+    """A voucher as a test holds it; without products and groups it is valid for everything."""
+
+    voucher_ref: str
+    code: str
+    name: str
+    shop_channels: tuple[str, ...]
+    made_at: datetime
+    starts_at: datetime
+    ends_at: datetime | None
+    products: set[str] = field(default_factory=set)
+    group_keys: set[str] = field(default_factory=set)
+
+    @property
+    def fact(self) -> Fact:
+        """That it was made, as a hook or the stream tells it."""
+        return Fact(
+            kind=FactKind.VOUCHER_CREATED,
+            source_key=f"voucher:{self.voucher_ref}",
+            occurred_at=self.starts_at,
+            subject=self.voucher_ref,
+        )
+
+    def covering(self, product_ids: Iterable[str] | None) -> Voucher:
+        """Return it with the products that it covers; None: all there are."""
+        return Voucher(
+            voucher_ref=self.voucher_ref,
+            code=self.code,
+            name=self.name,
+            shop_channels=self.shop_channels,
+            made_at=self.made_at,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            product_ids=None if product_ids is None else tuple(product_ids),
+        )
+
+
 class FakeCatalogue:
     """Builds and changes products. Nothing here tells the engine: a test says itself when a hook would have."""
 
@@ -103,6 +143,7 @@ class FakeCatalogue:
         self.group_rows: dict[str, Group] = {}
         self._parents: dict[str, str] = {}
         self._variants_count = 0
+        self.voucher_rows: dict[str, FakeVoucher] = {}
 
     def money(self, amount: Decimal | str | int, *, shop_channel: str = "") -> Money:
         """Return ``amount`` in the currency of the channel (the default one when left out)."""
@@ -164,6 +205,49 @@ class FakeCatalogue:
     def put_in(self, product: FakeProduct, *groups: Group) -> None:
         """Put a product into these groups and into no other."""
         product.group_keys = {group.key for group in groups}
+
+    def add_voucher(
+        self,
+        code: str,
+        *products: FakeProduct,
+        group: Group | None = None,
+        name: str = "",
+        shop_channels: Sequence[str] = (),
+        starts_at: datetime | None = None,
+        ends_at: datetime | None = None,
+    ) -> FakeVoucher:
+        """Add a voucher for these products or what is in the group; for everything when neither is given.
+
+        One without a code is handed out to persons, each with a code of their own.
+        """
+        ref = f"V{len(self.voucher_rows) + 1}"
+        self.voucher_rows[ref] = FakeVoucher(
+            voucher_ref=ref,
+            code=code,
+            name=name or code.title(),
+            shop_channels=tuple(shop_channels) or (self.default_channel,),
+            made_at=clock.now(),
+            starts_at=starts_at or clock.now(),
+            ends_at=ends_at,
+            products={product.product_id for product in products},
+            group_keys={group.key} if group else set(),
+        )
+        return self.voucher_rows[ref]
+
+    def vouchers_begun(self) -> list[FakeVoucher]:
+        """Return the vouchers whose time has come."""
+        return [row for row in self.voucher_rows.values() if row.starts_at <= clock.now()]
+
+    def covered(self, voucher: FakeVoucher, among: Iterable[str]) -> list[str] | None:
+        """Return which of the products a voucher is valid for; None when it is for everything."""
+        if not voucher.products and not voucher.group_keys:
+            return None
+        known = [self.products[key] for key in among if key in self.products]
+        return [
+            product.product_id
+            for product in known
+            if product.product_id in voucher.products or self.with_those_above(product.group_keys) & voucher.group_keys
+        ]
 
     def with_those_above(self, keys: set[str]) -> frozenset[str]:
         """Return the keys and those of all the categories above them."""

@@ -31,6 +31,7 @@ from crm_plugin.shop import (
     ProductRef,
     ShopChannel,
     ShopIdentity,
+    Voucher,
 )
 from tests.fake_trade import FakeTrade, cart_changed, like_fact, order_facts, signed_up
 
@@ -145,6 +146,11 @@ class FakeShop(FakeTrade):
         """Return the orders."""
         return {key: self.order_rows[key] for key in order_refs if key in self.order_rows}
 
+    def vouchers(self, voucher_refs: Collection[str], *, among: Collection[str]) -> Mapping[str, Voucher]:
+        """Return the vouchers with what they cover."""
+        rows = [self.voucher_rows[ref] for ref in voucher_refs if ref in self.voucher_rows]
+        return {row.voucher_ref: row.covering(self.covered(row, among)) for row in rows}
+
     def likes(self, customer_id: str) -> Sequence[Like]:
         """Return the customer's likes, newest first."""
         mine = [Like(ref, at) for (owner, ref), at in self._likes.items() if owner == customer_id]
@@ -176,15 +182,19 @@ class FakeShop(FakeTrade):
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams."""
-        return ("customers", "orders", "carts", "likes")
+        return ("customers", "orders", "carts", "likes", "vouchers")
 
     def changed_since(self, stream: str, position: Position, *, limit: int) -> Page:
         """Return the rows after ``position``, at most ``limit`` of them."""
-        rows = sorted(self._rows(stream), key=lambda row: (row.at, row.key))
+        found = self._voucher_rows() if stream == "vouchers" else self._rows(stream)
+        rows = sorted(found, key=lambda row: (row.at, row.key))
         after = [row for row in rows if (row.at, row.key) > (position.at, position.key)]
         read = after[:limit]
         end = Position(read[-1].at, read[-1].key) if read else position
         return Page(tuple(fact for row in read for fact in row.facts), end, is_last=len(after) <= limit)
+
+    def _voucher_rows(self) -> Iterator[_Row]:
+        return (_Row(one.starts_at, one.voucher_ref, (one.fact,)) for one in self.vouchers_begun())
 
     def _rows(self, stream: str) -> Iterator[_Row]:
         match stream:

@@ -16,9 +16,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from crm_plugin import activity, audience, clock, guard, merchant, pipeline
+from crm_plugin import activity, audience, clock, contacts, guard, merchant, pipeline
+from crm_plugin.contacts import Person
 from crm_plugin.management.commands import crm as crm_command
-from crm_plugin.models import Activity, Contact, Inbox, PriceWatch
+from crm_plugin.models import Activity, Contact, Enrollment, Inbox, Message, PriceWatch
 from crm_plugin.shop import Fact, FactKind
 from tests.fake_shop import FakeShop
 from tests.stories import consenting, running
@@ -260,3 +261,36 @@ def test_run_works_until_it_is_asked_to_stop():
 def _url_of_the_test_database() -> str:
     row = connection.settings_dict
     return f"postgres://{row['USER']}:{row['PASSWORD']}@/{row['NAME']}?host={row['HOST']}&port={row['PORT'] or 5432}"
+
+
+def test_dry_run_shows_who_would_get_what_and_the_totals(fake_shop: FakeShop):
+    customer = fake_shop.add_customer(email="ann@example.com")
+    consenting(customer.customer_id)
+    fake_shop.add_customer(email="bob@example.com")
+    contact = contacts.get_or_create(Person("", "bob@example.com"))
+    everybody = {"include": {"type": "everybody"}}
+    campaign = running({"type": "audience", "audience": everybody, "schedule": {"type": "daily", "at": "10:00"}})
+
+    table = crm("dry-run", str(campaign.pk), "--days", "2", "--limit", "1")
+    told = json.loads(crm("dry-run", str(campaign.pk), "--days", "2", "--json"))
+
+    assert "… and 1 more" in table
+    assert "2 foreseen of 2 runs" in table
+    assert "mail                 skipped (no_consent): 1" in table
+    assert {one["contact_id"]: one["outcome"] for one in told["foreseen"]}[contact.pk] == "skipped"
+    assert not Enrollment.objects.exists()
+    assert not Message.objects.exists()
+
+
+def test_dry_run_of_a_campaign_that_there_is_not_says_so(fake_shop: FakeShop):
+    with pytest.raises(CommandError, match="There is no such campaign") as refused:
+        crm("dry-run", "404404")
+
+    assert refused.value.returncode == 1
+
+
+def test_dry_run_says_how_far_it_can_look(fake_shop: FakeShop):
+    campaign = running()
+
+    with pytest.raises(CommandError, match="`days` is between 1 and 31"):
+        crm("dry-run", str(campaign.pk), "--days", "32")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -55,6 +55,26 @@ class FakeWorld:
 
     def put_in(self, ref: ProductRef, *keys: str) -> None:
         self.shop.put_in(self.shop.products[ref.product_id], *(self.shop.group_rows[key] for key in keys))
+
+    def make_voucher(
+        self,
+        code: str,
+        *refs: ProductRef,
+        group: str = "",
+        starts_at: datetime | None = None,
+        is_personal: bool = False,
+    ) -> str:
+        products = [self.shop.products[ref.product_id] for ref in refs]
+        row = self.shop.add_voucher(
+            "" if is_personal else code,
+            *products,
+            group=self.shop.group_rows[group] if group else None,
+            starts_at=starts_at,
+        )
+        return row.voucher_ref
+
+    def delete_voucher(self, voucher_ref: str) -> None:
+        del self.shop.voucher_rows[voucher_ref]
 
     def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
         ((ref, quantity),) = lines

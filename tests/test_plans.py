@@ -59,12 +59,12 @@ INSERT INTO crm_plugin_inbox (kind, source_key, occurred_at, customer_id, email,
     shop_channel, order_ref, cart_ref, currency, data, error)
 SELECT 'viewed', n, now(), 'c' || n, '', '', n % 500, '', 'default', '', '', '', '{{}}',
     CASE WHEN n % 50 = 0 THEN '' ELSE 'broken' END FROM generate_series(1, {rows}) n;
-INSERT INTO crm_plugin_pricewave (id, occurred_at) VALUES (1, now());
+INSERT INTO crm_plugin_wave (id, occurred_at) VALUES (1, now());
 INSERT INTO crm_plugin_pricedrop (wave_id, product_id, variant_id, shop_channel, currency, old_price, new_price,
     is_new_low) VALUES (1, '7', '7', 'default', 'EUR', 100, 50, TRUE);
 """
 _EMPTY = """
-TRUNCATE crm_plugin_contact, crm_plugin_campaign, crm_plugin_template, crm_plugin_pricewatch, crm_plugin_pricewave,
+TRUNCATE crm_plugin_contact, crm_plugin_campaign, crm_plugin_template, crm_plugin_pricewatch, crm_plugin_wave,
     crm_plugin_inbox CASCADE
 """
 
@@ -144,7 +144,7 @@ def test_claiming_runs_reads_those_of_the_campaign_that_are_due(busy_shop):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE crm_plugin_campaign SET state = 'archived'")
 
-    plan = plans_of(lambda: automations.advance(FEW), about="SELECT id FROM crm_plugin_enrollment")
+    plan = plans_of(lambda: automations.advance(FEW), about="WITH claimed AS MATERIALIZED")
 
     assert "crm_enrollment_due" in plan
     assert not reads_whole(plan, "crm_plugin_enrollment")

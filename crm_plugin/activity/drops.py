@@ -12,25 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from django.db import connection
 
 from crm_plugin import clock
+from crm_plugin.activity.waves import CAN_BE_TOLD, IS_INTERESTED, InterestRule, Select, interest_params
 
 
-class Source(StrEnum):
-    """A kind of interest."""
-
-    LIKED = "liked"
-    CARTED = "carted"
-    CHECKOUT = "checkout"
-    VIEWED = "viewed"
-
-
-@dataclass(frozen=True, slots=True)
-class DropRule:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRule(InterestRule):
     """When a drop is worth a person's attention.
 
     Attributes:
@@ -38,29 +29,10 @@ class DropRule:
         min_amount: by currency, in its major unit; the larger of both must be reached.
     """
 
-    sources: frozenset[Source] = frozenset(Source)
     min_percent: Decimal = Decimal(10)
     min_amount: Mapping[str, Decimal] = field(default_factory=dict)
-    lookback_days: int = 60
-    min_views: int = 2
     cooldown_days: int = 14
 
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """A SELECT of (contact_id, items) that another room puts into its own statement."""
-
-    sql: str
-    params: Mapping[str, Any]
-
-
-#: A like stands until it is taken back; the other kinds of interest fade.
-_IS_INTERESTED = """(
-    (%(liked)s AND i.liked_at IS NOT NULL)
-    OR (i.last_interest_at >= %(lookback)s AND (
-        (%(carted)s AND i.carted_at IS NOT NULL) OR (%(checkout)s AND i.checkout_at IS NOT NULL)
-        OR (%(viewed)s AND i.views_count >= %(min_views)s)))
-) AND (i.bought_at IS NULL OR i.bought_at < i.last_interest_at)"""
 
 #: What the product of an interest costs now, as far as the watch knows.
 _PRESENT_PRICE = """COALESCE((SELECT min(w.price) FROM crm_plugin_pricewatch w WHERE w.product_id = i.product_id
@@ -78,10 +50,10 @@ FROM (
         AND i.currency = d.currency AND (i.variant_id = '' OR i.variant_id = d.variant_id)
     CROSS JOIN LATERAL (SELECT round(i.baseline_price - GREATEST(i.baseline_price * %(percent)s / 100,
         COALESCE((%(amounts)s::jsonb ->> i.currency)::numeric, 0)), 4) AS price_limit) l
-    WHERE d.wave_id = %(wave)s AND i.contact_id > %(after)s AND d.new_price <= l.price_limit AND {_IS_INTERESTED}
+    WHERE d.wave_id = %(wave)s AND i.contact_id > %(after)s AND d.new_price <= l.price_limit AND {IS_INTERESTED}
         AND (i.alerted_at IS NULL OR i.alerted_at < %(cooled)s OR (d.is_new_low AND d.new_price < i.alerted_price))
 ) h
-JOIN crm_plugin_contact c ON c.id = h.contact_id AND (c.customer_id IS NOT NULL OR c.email IS NOT NULL)
+{CAN_BE_TOLD}
 GROUP BY h.contact_id ORDER BY h.contact_id LIMIT %(limit)s
 """  # noqa: S608
 
@@ -96,7 +68,7 @@ def concerned_by(rule: DropRule, *, wave: int, after_contact: int, limit: int) -
     return Select(
         _CONCERNED,
         {
-            **_interest_params(rule),
+            **interest_params(rule),
             "wave": wave,
             "after": after_contact,
             "limit": limit,
@@ -107,7 +79,7 @@ def concerned_by(rule: DropRule, *, wave: int, after_contact: int, limit: int) -
     )
 
 
-def still_interested(pairs: Sequence[tuple[int, str, str]], *, rule: DropRule) -> set[tuple[int, str, str]]:
+def still_interested(pairs: Sequence[tuple[int, str, str]], *, rule: InterestRule) -> set[tuple[int, str, str]]:
     """Return those of the (contact id, product id, shop channel) whose interest still stands, in one query."""
     if not pairs:
         return set()
@@ -117,9 +89,9 @@ def still_interested(pairs: Sequence[tuple[int, str, str]], *, rule: DropRule) -
             SELECT i.contact_id, i.product_id, i.shop_channel FROM crm_plugin_interest i
             JOIN unnest(%(contacts)s::bigint[], %(products)s::text[], %(channels)s::text[])
                 AS t(contact_id, product_id, shop_channel) USING (contact_id, product_id, shop_channel)
-            WHERE {_IS_INTERESTED}
+            WHERE {IS_INTERESTED}
             """,  # noqa: S608
-            {**_interest_params(rule), **_columns(pairs)},
+            {**interest_params(rule), **_columns(pairs)},
         )
         return set(cursor.fetchall())
 
@@ -168,14 +140,6 @@ def mark_alerted(alerts: Sequence[tuple[int, str, str, Decimal | None]]) -> None
                 "prices": [price for *_, price in alerts],
             },
         )
-
-
-def _interest_params(rule: DropRule) -> dict[str, Any]:
-    return {
-        **{source.value: source in rule.sources for source in Source},
-        "lookback": clock.now() - timedelta(days=rule.lookback_days),
-        "min_views": rule.min_views,
-    }
 
 
 def _columns(pairs: Sequence[tuple[int, str, str]]) -> dict[str, list[Any]]:

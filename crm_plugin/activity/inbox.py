@@ -27,6 +27,7 @@ class Batch:
         refs: for kinds that name something to look up, the distinct identities and refs of each.
         carts: the open carts of the batch's cart facts; None for a cart that is no longer open.
         visitors: the browser of each cart, as far as the shop or a fact names it.
+        touched: when the newest of the facts about each cart happened.
     """
 
     ids: str
@@ -35,6 +36,7 @@ class Batch:
     refs: Mapping[FactKind, frozenset[Ref]]
     carts: Mapping[str, Cart | None]
     visitors: Mapping[str, str]
+    touched: Mapping[str, datetime]
 
     @property
     def changed_customers(self) -> frozenset[str]:
@@ -57,6 +59,7 @@ class Ref:
     cart_ref: str = ""
     product_id: str = ""
     visitor_id: str = ""
+    subject: str = ""
 
 
 _CART_KINDS = (FactKind.CART_CHANGED, FactKind.CHECKOUT_STARTED)
@@ -64,6 +67,7 @@ _LOOKED_UP = (
     FactKind.CUSTOMER_CHANGED,
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
+    FactKind.VOUCHER_CREATED,
     FactKind.ORDERED,
     *_CART_KINDS,
 )
@@ -116,7 +120,7 @@ _CLAIM = _CLAIM_ROWS.format(which="ORDER BY id LIMIT %s")
 _CLAIM_ONE = _CLAIM_ROWS.format(which="AND id = %s")
 
 _NAMED = """
-SELECT DISTINCT kind, customer_id, email, order_ref, cart_ref, product_id, visitor_id FROM crm_plugin_inbox
+SELECT DISTINCT kind, customer_id, email, order_ref, cart_ref, product_id, visitor_id, subject FROM crm_plugin_inbox
 WHERE id = ANY(%s::bigint[]) AND kind = ANY(%s)
 """
 
@@ -150,7 +154,8 @@ def _claim(statement: str, params: Sequence[int]) -> Batch | None:
     _fill_visitors(ids, found)
     visitors |= found
     line_ids = _add_cart_lines([cart for cart in carts.values() if cart is not None], visitors)
-    return Batch(array([*ids, *line_ids]), len(ids) + len(line_ids), oldest_at, refs, carts, visitors)
+    touched = _touched(ids) if told else {}
+    return Batch(array([*ids, *line_ids]), len(ids) + len(line_ids), oldest_at, refs, carts, visitors, touched)
 
 
 def array(ids: Iterable[int]) -> str:
@@ -282,6 +287,19 @@ def _order_facts(order: Order) -> Iterator[Fact]:
 def _carts(cart_refs: set[str]) -> dict[str, Cart | None]:
     open_ones = shop.current().carts(cart_refs) if cart_refs else {}
     return {ref: open_ones.get(ref) for ref in cart_refs}
+
+
+def _touched(ids: Sequence[int]) -> dict[str, datetime]:
+    """Return when the newest of the facts about each cart happened; a line that was taken out leaves no other trace."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT cart_ref, max(occurred_at) FROM crm_plugin_inbox
+            WHERE id = ANY(%s::bigint[]) AND kind = ANY(%s) AND cart_ref <> '' GROUP BY cart_ref
+            """,
+            [array(ids), [kind.value for kind in _CART_KINDS]],
+        )
+        return dict(cursor.fetchall())
 
 
 def _fill_visitors(ids: Sequence[int], visitors: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Now
 
 
@@ -90,6 +91,11 @@ class Activity(models.Model):
             ),
             models.Index(fields=("order_ref",), condition=~Q(order_ref=""), name="crm_activity_order"),
             models.Index(fields=("order_ref",), condition=Q(kind="cancelled"), name="crm_activity_cancelled"),
+            models.Index(
+                KeyTextTransform("expires_on", "data"),
+                condition=Q(kind="coupon_issued"),
+                name="crm_activity_coupon_expiry",
+            ),
         )
         default_permissions = ()
 
@@ -237,9 +243,20 @@ class PriceWatch(models.Model):
         return f"variant {self.variant_id} in {self.shop_channel}"
 
 
-class PriceWave(models.Model):
-    """One look at the shop's prices that found some of them lower."""
+class WaveKind(models.TextChoices):
+    """What happened to the products of a wave."""
 
+    PRICE_DROP = "price_drop"
+    BACK_IN_STOCK = "back_in_stock"
+    NEW_VOUCHER = "new_voucher"
+
+
+class Wave(models.Model):
+    """Something that happened to several products at once and concerns everybody who is interested in them."""
+
+    kind = models.CharField(
+        max_length=16, choices=WaveKind.choices, default=WaveKind.PRICE_DROP, db_default=WaveKind.PRICE_DROP
+    )
     occurred_at = models.DateTimeField()
 
     class Meta:
@@ -255,7 +272,7 @@ class PriceDrop(models.Model):
     ``is_new_low``: cheaper than every price read before, which lifts the cool-down.
     """
 
-    wave = models.ForeignKey(PriceWave, on_delete=models.CASCADE, related_name="drops", db_index=False)
+    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="drops", db_index=False)
     product_id = models.CharField(max_length=64)
     variant_id = models.CharField(max_length=64)
     shop_channel = models.CharField(max_length=64)
@@ -273,6 +290,50 @@ class PriceDrop(models.Model):
 
     def __str__(self) -> str:
         return f"variant {self.variant_id}: {self.old_price} to {self.new_price} {self.currency}"
+
+
+class Restock(models.Model):
+    """One variant can be bought again in one channel, after a time in which it could not."""
+
+    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="restocks", db_index=False)
+    product_id = models.CharField(max_length=64)
+    variant_id = models.CharField(max_length=64)
+    shop_channel = models.CharField(max_length=64)
+    available = models.IntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("wave", "variant_id", "shop_channel"), name="crm_restock_unique"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"variant {self.variant_id} in {self.shop_channel}"
+
+
+class VoucherProduct(models.Model):
+    """A new voucher is valid for a product; ``product_id`` is empty for one that is valid for everything.
+
+    ``code`` is the code to type in; empty when every person needs one of their own.
+    """
+
+    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="voucher_products", db_index=False)
+    voucher_ref = models.CharField(max_length=64)
+    code = models.CharField(max_length=200, blank=True, default="")
+    product_id = models.CharField(max_length=64, blank=True, default="")
+    shop_channel = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("wave", "voucher_ref", "product_id", "shop_channel"), name="crm_voucher_product_unique"
+            ),
+        )
+        indexes = (models.Index(fields=("voucher_ref",), name="crm_voucher_product_ref"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"voucher {self.voucher_ref} for {self.product_id or 'everything'}"
 
 
 class OwnLike(models.Model):

@@ -22,6 +22,7 @@ _ORDER_KINDS = (FactKind.ORDERED, FactKind.CANCELLED, FactKind.REFUNDED)
 _NOT_SEEN_KINDS = (
     FactKind.ACCOUNT_CONFIRMED,
     FactKind.FULFILLED,
+    FactKind.DELIVERED,
     FactKind.CANCELLED,
     FactKind.REFUNDED,
     FactKind.PAID,
@@ -35,6 +36,7 @@ INTERNAL_KINDS = (
     FactKind.CUSTOMER_CHANGED,
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
+    FactKind.VOUCHER_CREATED,
     FactKind.CART_CHANGED,
     FactKind.IDENTIFIED,
 )

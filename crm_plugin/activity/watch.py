@@ -1,4 +1,4 @@
-"""The price watch: own snapshots of the prices that somebody cares for, read again on schedule or when told.
+"""The price watch: own snapshots of price and stock of what somebody cares for, read again on schedule or when told.
 
 First load never fires: a new snapshot is compared with nothing. Unless a fact in the batch says that the person saw a
 higher price than the shop asks now: then the drop came before the first look, and the snapshot starts from
@@ -8,7 +8,7 @@ the price that was seen, so that the look finds it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +17,8 @@ from django.db import connection
 from django.db.models import Q
 
 from crm_plugin import clock, shop
-from crm_plugin.activity.models import PriceDrop, PriceWatch, PriceWave
+from crm_plugin.activity import waves
+from crm_plugin.activity.models import PriceDrop, PriceWatch, Restock, WaveKind
 from crm_plugin.conf import settings
 from crm_plugin.shop import FactKind, Offer
 
@@ -37,10 +38,13 @@ GROUP BY f.product_id, f.shop_channel, f.variant_id
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at the shop's prices found. ``wave`` is None when nothing became cheaper."""
+    """What one look at the shop found: how many rows it read, and the waves that began.
+
+    At most two: of what became cheaper, and of what can be bought again.
+    """
 
     checked_count: int
-    wave: int | None = None
+    waves: tuple[int, ...] = ()
 
 
 def ensure(inbox_ids: str, *, kinds: Iterable[FactKind]) -> None:
@@ -75,16 +79,17 @@ def look(limit: int) -> Look:
     _reschedule(due, findings)
     fresh = [_first(offer, {}) for offer in offers.values()]
     PriceWatch.objects.bulk_create(sorted(fresh, key=_lock_order), ignore_conflicts=True)
-    return Look(len(due), _start_wave([finding.drop for finding in findings if finding.drop is not None]))
+    return Look(len(due), tuple(_begin_waves(findings)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What one comparison came to: whether the row is to be saved whole, when to look next, the drop if any."""
+    """What one comparison came to: whether the row is to be saved whole, when to look next, the news if any."""
 
     is_changed: bool = False
     next_look_seconds: float | None = None
     drop: PriceDrop | None = None
+    restock: Restock | None = None
 
 
 _WATCHED_FIELDS = (
@@ -141,12 +146,26 @@ def _compare(row: PriceWatch, offer: Offer | None) -> _Finding:
         return _Finding(is_changed=was_purchasable)
     if not offer.is_settled:
         return _Finding(next_look_seconds=UNSETTLED_SECONDS)
+    restock = _restock(row, offer)
     facts = (True, offer.available, offer.regular_price.amount)
     is_changed = facts != (row.is_purchasable, row.available, row.regular_price)
     row.is_purchasable, row.available, row.regular_price = facts
     if (row.price, row.currency) == (offer.price.amount, offer.price.currency):
-        return _Finding(is_changed=is_changed)
-    return _Finding(is_changed=True, drop=_move(row, offer))
+        return _Finding(is_changed=is_changed, restock=restock)
+    return _Finding(is_changed=True, drop=_move(row, offer), restock=restock)
+
+
+def _restock(row: PriceWatch, offer: Offer) -> Restock | None:
+    """Return the restock when the variant could not be bought at the last look and can be now."""
+    could_be_bought = row.is_purchasable and (row.available is None or row.available > 0)
+    if could_be_bought or not offer.is_in_stock:
+        return None
+    return Restock(
+        product_id=row.product_id,
+        variant_id=row.variant_id,
+        shop_channel=row.shop_channel,
+        available=offer.available,
+    )
 
 
 def _move(row: PriceWatch, offer: Offer) -> PriceDrop | None:
@@ -168,14 +187,20 @@ def _move(row: PriceWatch, offer: Offer) -> PriceDrop | None:
     )
 
 
-def _start_wave(dropped: Sequence[PriceDrop]) -> int | None:
-    if not dropped:
-        return None
-    wave = PriceWave.objects.create(occurred_at=clock.now())
-    for drop in dropped:
-        drop.wave = wave
-    PriceDrop.objects.bulk_create(dropped)
-    return wave.pk
+def _begin_waves(findings: Sequence[_Finding]) -> Iterator[int]:
+    """Write what was found as waves, one of each kind."""
+    if drops := [finding.drop for finding in findings if finding.drop is not None]:
+        wave = waves.begin(WaveKind.PRICE_DROP)
+        for drop in drops:
+            drop.wave = wave
+        PriceDrop.objects.bulk_create(drops)
+        yield wave.pk
+    if restocks := [finding.restock for finding in findings if finding.restock is not None]:
+        wave = waves.begin(WaveKind.BACK_IN_STOCK)
+        for restock in restocks:
+            restock.wave = wave
+        Restock.objects.bulk_create(restocks)
+        yield wave.pk
 
 
 def _first(offer: Offer, seen: Mapping[str, Decimal | None]) -> PriceWatch:

@@ -8,6 +8,7 @@ never sends, and never decides whether a person may be written to (``messaging``
 from crm_plugin.audience.building import build
 from crm_plugin.audience.clearing import clear_archived
 from crm_plugin.audience.compiler import Query, compile, count, matching
+from crm_plugin.audience.conditions.activities import Price, What
 from crm_plugin.audience.edges import edges
 from crm_plugin.audience.explaining import Explanation, describe, describe_all, explain
 from crm_plugin.audience.exporting import csv_of, export_rows, start_export
@@ -75,6 +76,7 @@ __all__ = [
     "OtherProduct",
     "People",
     "Preview",
+    "Price",
     "ProductQuestion",
     "Query",
     "Score",
@@ -83,6 +85,7 @@ __all__ = [
     "SegmentState",
     "Stage",
     "WantedProduct",
+    "What",
     "absorb",
     "add_members",
     "also_bought",

@@ -1,4 +1,4 @@
-"""Campaigns: creating, editing, publishing, pausing, deleting. Every change of a campaign goes through here."""
+"""Campaigns: creating, editing, copying, deleting. How they come to run is in ``publishing``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, QuerySet
 
 from crm_plugin import clock, merchant
-from crm_plugin.audience import AudienceRule
+from crm_plugin.automations import recipes
 from crm_plugin.automations.definition import Definition
-from crm_plugin.automations.models import Campaign, CampaignState, CampaignVersion, Enrollment, EnrollmentState
-from crm_plugin.automations.scheduling import is_over
+from crm_plugin.automations.fitness import check
+from crm_plugin.automations.models import Campaign, CampaignState, Enrollment, EnrollmentState
 from crm_plugin.errors import InvalidInput, NotFound
-from crm_plugin.messaging import MessageClass, TemplateSource, save_template
+
+MAX_NAME = 120
 
 
 class _Unset:
@@ -49,7 +50,7 @@ def create_campaign(
         InvalidInput: with the path of the wrong field; nothing is saved.
     """
     _check_period(starts_at, ends_at)
-    _check(Definition.parse(definition))
+    check(Definition.parse(definition))
     now = clock.now()
     return Campaign.objects.create(
         name=_clean_name(name),
@@ -59,6 +60,19 @@ def create_campaign(
         created_at=now,
         updated_at=now,
     )
+
+
+@transaction.atomic
+def create_from_recipe(
+    recipe: str, *, name: str, starts_at: datetime | None = None, ends_at: datetime | None = None
+) -> Campaign:
+    """Save a draft that says what a recipe says; the attributes that it asks for are declared with it.
+
+    Raises:
+        InvalidInput, NotFound: nothing is saved.
+    """
+    recipes.prepare(recipe)
+    return create_campaign(name=name, definition=recipes.recipe(recipe), starts_at=starts_at, ends_at=ends_at)
 
 
 @transaction.atomic
@@ -75,12 +89,12 @@ def update_campaign(
     Raises:
         InvalidInput, NotFound
     """
-    campaign = _locked(campaign_id)
-    _refuse(campaign, CampaignState.ARCHIVED)
+    campaign = locked(campaign_id)
+    refuse(campaign, CampaignState.ARCHIVED)
     if name is not None:
         campaign.name = _clean_name(name)
     if definition is not None:
-        _check(Definition.parse(definition))
+        check(Definition.parse(definition))
         campaign.draft = definition
     if not isinstance(starts_at, _Unset):
         campaign.starts_at = starts_at
@@ -93,53 +107,30 @@ def update_campaign(
 
 
 @transaction.atomic
-def publish(campaign_id: int) -> Campaign:
-    """Run the campaign as it is drafted: a draft starts, a paused one goes on, a running one takes its new version.
+def clone_campaign(campaign_id: int, *, name: str = "") -> Campaign:
+    """Make a new draft that says the same as the campaign does, whatever its state. Nothing else is copied.
 
-    People in flight stay on the version they entered.
+    Args:
+        campaign_id: which.
+        name: of the copy; when empty, "Copy of …" in the merchant's language.
 
     Raises:
-        InvalidInput: when the merchant's sender or postal address is missing, or the period is over.
+        InvalidInput, NotFound
     """
-    campaign = _locked(campaign_id)
-    _refuse(campaign, CampaignState.ARCHIVED)
-    now = clock.now()
-    if campaign.ends_at is not None and campaign.ends_at <= now:
-        raise InvalidInput("The campaign's period is over; move its end first.", field="endsAt")
-    definition = Definition.parse(campaign.draft)
-    _check(definition)
-    if is_over(definition.trigger):
-        raise InvalidInput("The moment of the schedule is over.", field="definition.trigger.schedule.at")
-    _check_merchant(definition)
-    if campaign.version is None or campaign.version.definition != campaign.draft:
-        campaign.version = _new_version(campaign, definition)
-    if campaign.state != CampaignState.RUNNING:
-        campaign.running_since = now
-    campaign.state, campaign.updated_at = CampaignState.RUNNING, now
-    campaign.save()
-    return campaign
-
-
-@transaction.atomic
-def pause(campaign_id: int) -> Campaign:
-    """Hold everybody where they are and let nobody in."""
-    campaign = _locked(campaign_id)
-    if campaign.state != CampaignState.RUNNING:
-        raise InvalidInput(f"Only a running campaign can be paused; this one is {campaign.state}.", code="NOT_RUNNING")
-    campaign.state, campaign.updated_at = CampaignState.PAUSED, clock.now()
-    campaign.save()
-    return campaign
+    campaign, now = locked(campaign_id), clock.now()
+    copied = _clean_name(name) if name.strip() else _copy_of(campaign.name)
+    return Campaign.objects.create(name=copied, draft=campaign.draft, created_at=now, updated_at=now)
 
 
 @transaction.atomic
 def delete_campaign(campaign_id: int) -> Campaign:
-    """Delete a draft that never ran; archive anything else. People in flight of an archived campaign exit.
+    """Delete a draft that was never published; archive anything else. People in flight of an archived campaign exit.
 
     Raises:
         InvalidInput: while it runs.
     """
-    campaign = _locked(campaign_id)
-    _refuse(campaign, CampaignState.RUNNING)
+    campaign = locked(campaign_id)
+    refuse(campaign, CampaignState.RUNNING)
     if campaign.version is None:
         campaign.delete()
         campaign.pk = campaign_id
@@ -149,22 +140,27 @@ def delete_campaign(campaign_id: int) -> Campaign:
     return campaign
 
 
-def end_campaigns() -> int:
-    """End the running campaigns whose period is over; return how many."""
-    now = clock.now()
-    return Campaign.objects.filter(state=CampaignState.RUNNING, ends_at__lte=now).update(
-        state=CampaignState.ENDED, updated_at=now
-    )
+def locked(campaign_id: int) -> Campaign:
+    """Return the campaign, nobody else changing it until the transaction ends.
 
+    People go on entering meanwhile: they only refer to its key.
 
-def _locked(campaign_id: int) -> Campaign:
-    campaign = Campaign.objects.select_for_update(of=("self",)).select_related("version").filter(pk=campaign_id).first()
+    Raises:
+        NotFound
+    """
+    # Without a join: what is joined to a row that was waited for would be read as it was before the wait.
+    campaign = Campaign.objects.select_for_update(no_key=True).filter(pk=campaign_id).first()
     if campaign is None:
         raise NotFound("There is no such campaign.")
     return campaign
 
 
-def _refuse(campaign: Campaign, state: CampaignState) -> None:
+def refuse(campaign: Campaign, state: CampaignState) -> None:
+    """Refuse to change a campaign that is in this state.
+
+    Raises:
+        InvalidInput: code IS_RUNNING or IS_ARCHIVED.
+    """
     if campaign.state == state:
         hint = "pause it first" if state is CampaignState.RUNNING else "clone it instead"
         raise InvalidInput(f"The campaign is {state.value}; {hint}.", field="id", code=f"IS_{state.name}")
@@ -172,64 +168,16 @@ def _refuse(campaign: Campaign, state: CampaignState) -> None:
 
 def _clean_name(name: str) -> str:
     cleaned = name.strip()
-    if not 1 <= len(cleaned) <= 120:
-        raise InvalidInput("A name has 1 to 120 characters.", field="name", code="REQUIRED")
+    if not 1 <= len(cleaned) <= MAX_NAME:
+        raise InvalidInput(f"A name has 1 to {MAX_NAME} characters.", field="name", code="REQUIRED")
     return cleaned
+
+
+def _copy_of(name: str) -> str:
+    words = "{} 사본" if merchant.load().default_language.startswith("ko") else "Copy of {}"
+    return words.format(name[: MAX_NAME - len(words)])
 
 
 def _check_period(starts_at: datetime | None, ends_at: datetime | None) -> None:
     if starts_at is not None and ends_at is not None and starts_at >= ends_at:
         raise InvalidInput("A campaign ends after it starts.", field="endsAt")
-
-
-def _check(definition: Definition) -> None:
-    """Refuse content and audiences that could not be used; nothing is saved.
-
-    Raises:
-        InvalidInput: with the path of the wrong part.
-    """
-    _contents(definition)
-    for path, value in definition.audiences().items():
-        AudienceRule.parse(value, field=path)
-
-
-def _check_merchant(definition: Definition) -> None:
-    """Refuse advertising without a sender and a postal address (CAN-SPAM 15 USC 7704(a)(5); features row 63)."""
-    if all(step.message_class is not MessageClass.MARKETING for _place, step in definition.sends()):
-        return
-    row = merchant.load()
-    for field in merchant.NEEDED:
-        if not getattr(row, field):
-            raise InvalidInput(f"Fill in {field} of the CRM settings before publishing.", field=field, code="REQUIRED")
-
-
-def _contents(definition: Definition) -> dict[str, tuple[TemplateSource, MessageClass]]:
-    """Return the checked content of every Send step by step id; nothing is saved.
-
-    Raises:
-        InvalidInput: with the path of the wrong part.
-    """
-    contents = {}
-    for place, step in definition.sends():
-        try:
-            source = TemplateSource.parse(step.template)
-            source.check(message_class=step.message_class)
-        except InvalidInput as error:
-            path = f"definition.steps.{place}.template.{error.field}".rstrip(".")
-            raise InvalidInput(error.message, field=path, code=error.code) from error
-        contents[step.id] = (source, step.message_class)
-    return contents
-
-
-def _new_version(campaign: Campaign, definition: Definition) -> CampaignVersion:
-    last = campaign.versions.aggregate(number=Max("number"))["number"] or 0
-    return CampaignVersion.objects.create(
-        campaign=campaign,
-        number=last + 1,
-        definition=campaign.draft,
-        templates={
-            step_id: save_template(source, message_class=message_class)
-            for step_id, (source, message_class) in _contents(definition).items()
-        },
-        published_at=clock.now(),
-    )

@@ -1,181 +1,98 @@
 """What a campaign does: the typed form of the JSON that merchants save.
 
-A definition is data; ``matching`` and ``stepping`` interpret it. Adding a trigger or a step is one class here and one
-case there. Errors carry the dotted path of the wrong field, as the client sent it.
+A definition is data: what can start a campaign is in ``triggers``, what it can do in ``steps``. Errors carry the dotted
+path of the wrong field, as the client sent it.
 """
 
 from __future__ import annotations
 
-from datetime import time
-from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NaiveDatetime,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
-from crm_plugin.activity import INTERNAL_KINDS, DropRule, Source
-from crm_plugin.contacts import ChannelKind
+from crm_plugin.automations.fields import ClockTime, Strict, Zone
+from crm_plugin.automations.program import Op, Program, walk
+from crm_plugin.automations.steps import AnyStep, BranchStep, SendStep
+from crm_plugin.automations.triggers import AnyTrigger, PriceDropTrigger
 from crm_plugin.errors import InvalidInput
 from crm_plugin.messaging import MessageClass
-from crm_plugin.shop import FactKind
 
-MAX_STEPS = 50
-MAX_WAIT_SECONDS = 400 * 24 * 3600
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PriceDropTrigger(_Strict):
-    """A product the person is interested in became cheaper. ``settle_seconds`` gathers an import into one digest."""
-
-    type: Literal["price_drop"]
-    sources: tuple[Source, ...] = Field(tuple(Source), min_length=1)
-    min_percent: Decimal = Field(Decimal(10), ge=1, le=99)
-    min_amount: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[Decimal, Field(ge=0)]] = {}
-    lookback_days: int = Field(60, ge=1, le=365)
-    min_views: int = Field(2, ge=1, le=100)
-    cooldown_days: int = Field(14, ge=0, le=365)
-    settle_seconds: int = Field(60, ge=0, le=3600)
-    audience: dict[str, Any] | None = None
-
-    def rule(self) -> DropRule:
-        """Return the rule in the words of the activity room."""
-        return DropRule(
-            sources=frozenset(self.sources),
-            min_percent=self.min_percent,
-            min_amount=self.min_amount,
-            lookback_days=self.lookback_days,
-            min_views=self.min_views,
-            cooldown_days=self.cooldown_days,
-        )
-
-
-class Reentry(StrEnum):
-    """How often the same contact may run through a campaign."""
-
-    ONCE = "once"
-    PER_SUBJECT = "per_subject"
-    ALWAYS = "always"
-
-
-class ActivityTrigger(_Strict):
-    """The person did something. ``audience``: only who is in it at this moment enters."""
-
-    type: Literal["activity"]
-    activity: FactKind
-    reentry: Reentry = Reentry.PER_SUBJECT
-    audience: dict[str, Any] | None = None
-
-    @field_validator("activity")
-    @classmethod
-    def _becomes_an_activity(cls, value: FactKind) -> FactKind:
-        if value in INTERNAL_KINDS:
-            raise ValueError(f"{value.value} is nothing that a person does; it would never start the campaign")
-        return value
-
-
-class OnceSchedule(_Strict):
-    """One moment, by the clocks of the shop."""
-
-    type: Literal["once"]
-    at: NaiveDatetime
-
-
-class DailySchedule(_Strict):
-    """The same time every day, by the clocks of the shop."""
-
-    type: Literal["daily"]
-    at: time = Field(description="HH:MM")
-
-    @field_validator("at")
-    @classmethod
-    def _is_local(cls, value: time) -> time:
-        if value.tzinfo is not None:
-            raise ValueError("a time of day has no zone; it is the shop's")
-        return value
-
-
-class AudienceTrigger(_Strict):
-    """Everybody who is in the audience at a moment of the schedule: a broadcast, or a daily cohort.
-
-    ``reentry``: ``once`` enters a person at most once ever, ``always`` at every moment that finds them in the audience
-    with no run under way.
-    """
-
-    type: Literal["audience"]
-    audience: dict[str, Any]
-    schedule: Annotated[OnceSchedule | DailySchedule, Field(discriminator="type")]
-    reentry: Literal[Reentry.ONCE, Reentry.ALWAYS] = Reentry.ONCE
-
-
-class WaitStep(_Strict):
-    """Do nothing for a while."""
-
-    type: Literal["wait"]
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
-    seconds: int = Field(ge=1, le=MAX_WAIT_SECONDS)
-
-
-class SendStep(_Strict):
-    """Send one message."""
-
-    type: Literal["send"]
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
-    channel: ChannelKind = ChannelKind.EMAIL
-    message_class: MessageClass = MessageClass.MARKETING
-    template: dict[str, Any]
-
-
-class ExitStep(_Strict):
-    """End here."""
-
-    type: Literal["exit"]
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+MAX_STEPS = 100
+#: Of steps inside steps.
+MAX_DEPTH = 5
+#: Of JSON inside JSON, before anything of it is read.
+MAX_NESTING = 64
 
 
 class ExitCondition(StrEnum):
-    """What ends a run early: the person bought one of its products, or ordered anything."""
+    """What ends a run early, counted from the moment at which it began.
+
+    ``bought_item``: bought every one of its products. ``ordered``: ordered anything. Both convert. The others exit:
+    ``order_undone``: the order that it is about was cancelled or refunded; ``reviewed_item``: reviewed every one of its
+    products; ``unsubscribed``: withdrew consent; ``checkout_started``; ``visited``: came back to the shop.
+    """
 
     BOUGHT_ITEM = "bought_item"
     ORDERED = "ordered"
+    ORDER_UNDONE = "order_undone"
+    REVIEWED_ITEM = "reviewed_item"
+    UNSUBSCRIBED = "unsubscribed"
+    CHECKOUT_STARTED = "checkout_started"
+    VISITED = "visited"
 
 
-Trigger = Annotated[PriceDropTrigger | ActivityTrigger | AudienceTrigger, Field(discriminator="type")]
-Step = Annotated[WaitStep | SendStep | ExitStep, Field(discriminator="type")]
+class QuietHours(Strict):
+    """When the campaign's marketing waits: from one time of day to another, the next morning if that is earlier."""
+
+    start: ClockTime
+    end: ClockTime
+    zone: Zone = Zone.CONTACT
+
+    @model_validator(mode="after")
+    def _last_some_time(self) -> QuietHours:
+        if self.start == self.end:
+            raise ValueError("quiet hours begin and end at different times")
+        return self
 
 
-class Definition(_Strict):
+class Cap(Strict):
+    """At most so many messages of this campaign for one person in so many days; what is above it is skipped."""
+
+    count: int = Field(ge=1, le=100)
+    days: int = Field(ge=1, le=365)
+
+
+class Definition(Strict):
     """A campaign's trigger, exit conditions and steps.
 
     The audiences in it are kept as the merchant wrote them; ``audiences`` names them with their paths. Whether they can
     be understood depends on what the merchant declared, so that is asked when a campaign is saved (``campaigns``).
     """
 
-    trigger: Trigger
+    trigger: AnyTrigger
     exit_when: tuple[ExitCondition, ...] = (ExitCondition.BOUGHT_ITEM,)
     exit_audience: dict[str, Any] | None = None
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
+    quiet_hours: QuietHours | None = None
+    cap: Cap | None = None
+    steps: tuple[AnyStep, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _step_ids_are_unique(self) -> Definition:
-        ids = [step.id for step in self.steps]
+    def _steps_are_few_and_have_ids(self) -> Definition:
+        places = list(walk(self.steps))
+        if len(places) > MAX_STEPS:
+            raise ValueError(f"a campaign has {MAX_STEPS} steps at most")
+        if max(_depth(path) for path, _step in places) > MAX_DEPTH:
+            raise ValueError(f"steps inside steps go {MAX_DEPTH} levels deep at most")
+        ids = [step.id for _path, step in places]
         if len(set(ids)) != len(ids):
             raise ValueError("every step needs an id of its own")
         return self
 
     @model_validator(mode="after")
     def _a_price_is_advertised(self) -> Definition:
-        classes = {step.message_class for _place, step in self.sends()}
+        classes = {op.step.message_class for op in self.program.sends() if isinstance(op.step, SendStep)}
         if isinstance(self.trigger, PriceDropTrigger) and MessageClass.TRANSACTIONAL in classes:
             raise ValueError("a price drop is an advertisement; its messages are of the class marketing")
         return self
@@ -185,27 +102,83 @@ class Definition(_Strict):
         """Read a definition as a client sends it.
 
         Raises:
-            InvalidInput: with the path of the first wrong field, such as ``steps.0.seconds``.
+            InvalidInput: with the path of the first wrong field, such as ``definition.steps.0.seconds``.
         """
+        _measure(value)
         try:
             return cls.model_validate(value)
         except ValidationError as error:
-            first = error.errors()[0]
-            path = ".".join(map(str, _without_tag(first["loc"])))
-            raise InvalidInput(first["msg"], field=f"definition.{path}".rstrip(".")) from error
+            raise _told(error, value)[0] from error
+
+    @classmethod
+    def faults(cls, value: Any) -> list[InvalidInput]:
+        """Return everything for which ``parse`` would refuse the definition; empty when it can be read."""
+        try:
+            cls.parse(value)
+        except InvalidInput as error:
+            cause = error.__cause__
+            return _told(cause, value) if isinstance(cause, ValidationError) else [error]
+        return []
+
+    @cached_property
+    def program(self) -> Program:
+        """The steps laid out in a row."""
+        return Program(self.steps)
 
     def audiences(self) -> dict[str, dict[str, Any]]:
         """Return the audiences of the definition by their paths."""
         found = {"definition.trigger.audience": self.trigger.audience, "definition.exit_audience": self.exit_audience}
+        for path, step in walk(self.steps):
+            if isinstance(step, BranchStep):
+                found[f"definition.{path}.audience"] = step.audience
         return {path: audience for path, audience in found.items() if audience is not None}
 
-    def sends(self) -> list[tuple[int, SendStep]]:
+    def sends(self) -> list[tuple[Op, SendStep]]:
         """Return the Send steps with their places."""
-        return [(place, step) for place, step in enumerate(self.steps) if isinstance(step, SendStep)]
+        return [(op, op.step) for op in self.program.ops if isinstance(op.step, SendStep)]
 
 
-def _without_tag(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
+def _depth(path: str) -> int:
+    """Return how many steps hold the one at the path."""
+    return sum(part in {"then", "otherwise", "arms"} for part in path.split("."))
+
+
+def _measure(value: Any) -> None:
+    """Refuse JSON that is nested deeper than any reader of it should go, without recursion."""
+    level = [value]
+    for _ in range(MAX_NESTING):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _inside(one)]
+        if not level:
+            return
+    raise InvalidInput("The definition is nested too deep.", field="definition")
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _told(error: ValidationError, value: Any) -> list[InvalidInput]:
+    """Return what is wrong with each part; what is wrong inside of one says it all."""
+    found = {".".join(["definition", *_path(one["loc"], value)]): one["msg"] for one in reversed(error.errors())}
+    return [
+        InvalidInput(message.removeprefix("Value error, "), field=field)
+        for field, message in reversed(found.items())
+        if not any(other.startswith(f"{field}.") for other in found)
+    ]
+
+
+def _path(loc: tuple[int | str, ...], value: Any) -> list[str]:
     """Leave out the tags that pydantic puts behind a member of a union; the client never sent them as keys."""
-    place = {"trigger": 1, "steps": 2}.get(str(path[0]), len(path)) if path else 0
-    plain = path[:place] + path[place + 1 :]
-    return plain[:2] + plain[3:] if plain[:2] == ("trigger", "schedule") else plain
+    path: list[str] = []
+    is_tag_next = isinstance(value, dict)
+    for part in loc:
+        if is_tag_next and isinstance(value, dict) and part == value.get("type"):
+            is_tag_next = False
+            continue
+        path.append(str(part))
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            value = None
+        is_tag_next = isinstance(value, dict)
+    return path

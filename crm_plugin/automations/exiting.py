@@ -1,19 +1,23 @@
-"""When a run ends early: what is asked before every step, and again right before a message goes out."""
+"""When a run ends early: asked before every step, as soon as something happens, and right before a message goes out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from crm_plugin import activity, clock
-from crm_plugin.audience import AudienceRule, matching
-from crm_plugin.automations.definition import Definition, ExitCondition, PriceDropTrigger
-from crm_plugin.automations.models import Campaign, CampaignState, CampaignVersion, Enrollment, EnrollmentState
-from crm_plugin.messaging import Claimed, Go, Hold, Item, Reason, Skip, Verdict
+from django.db import connection
+
+from crm_plugin import contacts
+from crm_plugin.automations.definition import Definition, ExitCondition
+from crm_plugin.automations.inside import inside
+from crm_plugin.automations.models import EnrollmentState
+from crm_plugin.automations.running import Version, running, versions
+from crm_plugin.automations.working import array, finish
+from crm_plugin.messaging import Reason
 from crm_plugin.shop import FactKind
 
-#: How long a message of a paused campaign rests before it is looked at again.
-PAUSE_SECONDS = 60.0
+End = tuple[EnrollmentState, str]
 
 #: The message's subject is gone: the steps behind it have nothing to be about.
 _SUBJECT_GONE = {
@@ -23,18 +27,58 @@ _SUBJECT_GONE = {
     Reason.UNAVAILABLE,
     Reason.CAMPAIGN_ENDED,
 }
-Verdicts = dict[int, Verdict]
-_Pairs = list[tuple[int, str, str]]
-End = tuple[EnrollmentState, str]
+_CONVERTED: End = (EnrollmentState.CONVERTED, Reason.BOUGHT)
+EXITED: End = (EnrollmentState.EXITED, Reason.EXITED)
+
+_DID = """EXISTS (SELECT 1 FROM crm_plugin_activity a WHERE a.contact_id = e.contact_id AND a.kind = ANY(%s)
+    AND a.occurred_at > e.entered_at)"""
+_DID_WITH_ALL = """jsonb_array_length(e.items) > 0 AND NOT EXISTS (
+    SELECT 1 FROM jsonb_array_elements(e.items) x WHERE NOT EXISTS (
+        SELECT 1 FROM crm_plugin_activity a WHERE a.contact_id = e.contact_id AND a.kind = ANY(%s)
+            AND a.product_id = x ->> 'product_id' {since}))"""
+_ORDER_UNDONE = """EXISTS (SELECT 1 FROM crm_plugin_activity a WHERE a.order_ref <> ''
+    AND a.order_ref = e.context ->> 'order_ref' AND a.kind = ANY(%s))"""
+
+#: What is asked of a run ``e``, the kinds of activity that answer it, and how the run ends. The first that holds wins.
+ASKED: Mapping[ExitCondition, tuple[str, tuple[FactKind, ...], End]] = {
+    ExitCondition.BOUGHT_ITEM: (
+        _DID_WITH_ALL.format(since="AND a.occurred_at > e.entered_at"),
+        (FactKind.BOUGHT,),
+        _CONVERTED,
+    ),
+    ExitCondition.ORDERED: (_DID, (FactKind.BOUGHT, FactKind.ORDERED), _CONVERTED),
+    ExitCondition.ORDER_UNDONE: (_ORDER_UNDONE, (FactKind.CANCELLED, FactKind.REFUNDED), EXITED),
+    ExitCondition.REVIEWED_ITEM: (_DID_WITH_ALL.format(since=""), (FactKind.REVIEWED,), EXITED),
+    ExitCondition.CHECKOUT_STARTED: (_DID, (FactKind.CHECKOUT_STARTED,), EXITED),
+    ExitCondition.VISITED: (_DID, (FactKind.VISITED, FactKind.LOGGED_IN, FactKind.VIEWED), EXITED),
+}
+
+_OF_RUNS = "SELECT e.id FROM crm_plugin_enrollment e WHERE e.id = ANY(%s::bigint[]) AND e.state = 'active' AND "
+_PEOPLE_OF_RUNS = "SELECT id, contact_id, entered_at FROM crm_plugin_enrollment WHERE id = ANY(%s::bigint[])"
+
+#: A run that another worker is moving is passed over: it asks for itself before its step.
+_CONCERNED = """
+SELECT e.id, e.version_id FROM crm_plugin_enrollment e
+WHERE e.state = 'active' AND e.contact_id IN (SELECT a.contact_id FROM crm_plugin_activity a WHERE a.id = ANY(%s))
+ORDER BY e.id FOR UPDATE SKIP LOCKED
+"""
 
 
-def ended(runs: Sequence[Enrollment], definitions: Mapping[int, Definition]) -> dict[int, End]:
-    """Return how those of the runs end whose exit condition holds now, by enrollment id."""
-    bought, left = _bought(runs), _in_exit_audience(runs, definitions)
-    ends = {run.pk: _end(run, definitions[run.version_id].exit_when, bought[run.pk]) for run in runs}
-    return {pk: end for pk, end in ends.items() if end is not None} | dict.fromkeys(
-        left - {pk for pk, end in ends.items() if end is not None}, (EnrollmentState.EXITED, Reason.EXITED)
-    )
+def ended(version: Version, ids: str) -> dict[int, End]:
+    """Return how those of the runs end whose exit condition holds now; one question for each condition.
+
+    Args:
+        version: theirs.
+        ids: the runs, as the text of an array.
+    """
+    definition, ends = version.definition, dict[int, End]()
+    for condition, (asked, kinds, end) in ASKED.items():
+        if condition in definition.exit_when:
+            for pk in _ids(f"{_OF_RUNS}{asked}", [ids, [kind.value for kind in kinds]]):
+                ends.setdefault(pk, end)
+    for pk in _gone(definition, ids):
+        ends.setdefault(pk, EXITED)
+    return ends
 
 
 def end_after(reason: str) -> EnrollmentState | None:
@@ -44,117 +88,58 @@ def end_after(reason: str) -> EnrollmentState | None:
     return EnrollmentState.EXITED if reason in _SUBJECT_GONE else None
 
 
-def recheck(claimed: Sequence[Claimed]) -> Verdicts:
-    """Decide for every claimed message whether its run still wants it, and about which products.
+def end_at_once(added: Mapping[FactKind, Sequence[int]]) -> int:
+    """End the runs whose exit condition the new activities (ids by kind) have made true; return how many ended.
 
-    Asked after any hold and right before composing: campaign state and period, exit conditions, interest.
+    Whatever they wait for: a purchase ends a run in the middle of a wait, and while its message is held.
     """
-    runs = {
-        run.pk: run
-        for run in Enrollment.objects.filter(pk__in={message.enrollment_id for message in claimed}).select_related(
-            "campaign"
-        )
-    }
-    versions = CampaignVersion.objects.filter(pk__in={run.version_id for run in runs.values()})
-    definitions = {row.pk: Definition.parse(row.definition) for row in versions}
-    bought = _bought(list(runs.values()))
-    left = _in_exit_audience(list(runs.values()), definitions)
-    wanted = _still_wanted(claimed, runs, definitions)
-    verdicts: Verdicts = {}
-    for message in claimed:
-        run = runs[message.enrollment_id]
-        definition = definitions[run.version_id]
-        verdict = _verdict(run, definition, bought[run.pk], wanted)
-        if isinstance(verdict, Go) and run.pk in left:
-            verdict = Skip(Reason.EXITED)
-        # Of two alerts about the same product, the first in line has it; other mail about it takes nothing away.
-        if isinstance(verdict, Go) and isinstance(definition.trigger, PriceDropTrigger):
-            wanted -= {(run.contact_id, item.product_id, item.shop_channel) for item in verdict.items}
-        verdicts[message.message_id] = verdict
-    return verdicts
+    ids = [pk for kind in _kinds_asked(added) for pk in added[kind]]
+    if not ids:
+        return 0
+    by_version: dict[int, list[int]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_CONCERNED, [ids])
+        for pk, version_id in cursor.fetchall():
+            by_version[version_id].append(pk)
+    return sum(_end(version, array(by_version[pk])) for pk, version in versions(by_version).items())
 
 
-def _bought(runs: Sequence[Enrollment]) -> Mapping[int, set[str]]:
-    """Return what each run's contact bought since entering it, by enrollment id, in one query."""
-    since: dict[int, datetime] = {}
-    for run in runs:
-        since[run.contact_id] = min(run.entered_at, since.get(run.contact_id, run.entered_at))
-    times = activity.last_times(since, kind=FactKind.BOUGHT)
-    return {run.pk: {product for product, at in times[run.contact_id].items() if at > run.entered_at} for run in runs}
+def _end(version: Version, ids: str) -> int:
+    groups: dict[End, list[int]] = defaultdict(list)
+    for pk, end in ended(version, ids).items():
+        groups[end].append(pk)
+    return sum(finish(array(pks), *end) for end, pks in groups.items())
 
 
-def _in_exit_audience(runs: Sequence[Enrollment], definitions: Mapping[int, Definition]) -> set[int]:
-    """Return the ids of the runs whose contact is in the exit audience of the run's version now."""
-    left: set[int] = set()
-    for version_id, definition in definitions.items():
-        if definition.exit_audience is not None:
-            mine = [run for run in runs if run.version_id == version_id]
-            people = matching(AudienceRule.parse(definition.exit_audience), [run.contact_id for run in mine])
-            left |= {run.pk for run in mine if run.contact_id in people}
-    return left
+def _kinds_asked(added: Iterable[FactKind]) -> list[FactKind]:
+    """Return those of the kinds that can end a run; what everybody does all the time, only where a campaign asks."""
+    told = set(added)
+    seldom = {kind for condition, (_sql, kinds, _end) in ASKED.items() for kind in kinds if condition not in _OFTEN}
+    often = told & {kind for condition in _OFTEN for kind in ASKED[condition][1]} - seldom
+    if often:
+        used = {condition for one in running() for condition in one.definition.exit_when}
+        seldom |= {kind for condition in _OFTEN & used for kind in ASKED[condition][1]}
+    return sorted(told & seldom)
 
 
-def _end(run: Enrollment, conditions: Sequence[ExitCondition], bought: set[str]) -> End | None:
-    products = {item["product_id"] for item in run.items}
-    if ExitCondition.BOUGHT_ITEM in conditions and products and products <= bought:
-        return EnrollmentState.CONVERTED, Reason.BOUGHT
-    if ExitCondition.ORDERED in conditions and bought:
-        return EnrollmentState.CONVERTED, Reason.BOUGHT
-    return None
+_OFTEN = frozenset({ExitCondition.VISITED, ExitCondition.CHECKOUT_STARTED})
 
 
-def _verdict(
-    run: Enrollment,
-    definition: Definition,
-    bought: set[str],
-    wanted: set[tuple[int, str, str]],
-) -> Verdict:
-    if (verdict := _campaign_verdict(run.campaign)) is not None:
-        return verdict
-    if run.state != EnrollmentState.ACTIVE:
-        return Skip(Reason.EXITED)
-    if (end := _end(run, definition.exit_when, bought)) is not None:
-        return Skip(Reason(end[1]))
-    items = [Item.from_json(item) for item in run.items]
-    if ExitCondition.BOUGHT_ITEM in definition.exit_when:
-        items = [item for item in items if item.product_id not in bought]
-    if isinstance(definition.trigger, PriceDropTrigger):
-        items = [item for item in items if (run.contact_id, item.product_id, item.shop_channel) in wanted]
-    if run.items and not items:
-        return Skip(Reason.EXITED)
-    return Go(tuple(items))
+def _gone(definition: Definition, ids: str) -> Collection[int]:
+    """Return the runs whose contact is in the exit audience, or took consent back."""
+    rule, is_asked = definition.exit_audience, ExitCondition.UNSUBSCRIBED in definition.exit_when
+    if rule is None and not is_asked:
+        return ()
+    with connection.cursor() as cursor:
+        cursor.execute(_PEOPLE_OF_RUNS, [ids])
+        rows = cursor.fetchall()
+    people = {contact_id for _pk, contact_id, _at in rows}
+    left = inside(rule, people) if rule is not None else set()
+    said_no = contacts.withdrawals(people) if is_asked else {}
+    return [pk for pk, who, since in rows if who in left or (who in said_no and said_no[who] > since)]
 
 
-def _campaign_verdict(campaign: Campaign) -> Hold | Skip | None:
-    now = clock.now()
-    if campaign.state == CampaignState.PAUSED:
-        return Hold(now + timedelta(seconds=PAUSE_SECONDS), Reason.CAMPAIGN_PAUSED)
-    if campaign.state != CampaignState.RUNNING or (campaign.ends_at is not None and campaign.ends_at <= now):
-        return Skip(Reason.CAMPAIGN_ENDED)
-    if campaign.starts_at is not None and campaign.starts_at > now:
-        return Hold(campaign.starts_at, Reason.CAMPAIGN_NOT_STARTED)
-    return None
-
-
-def _still_wanted(
-    claimed: Sequence[Claimed], runs: Mapping[int, Enrollment], definitions: Mapping[int, Definition]
-) -> set[tuple[int, str, str]]:
-    """Return the (contact, product, channel) of price-drop runs whose interest still stands, two queries a rule.
-
-    A run's first message is not about what another run alerted to meanwhile (another campaign's, or one that came with
-    a merge); its later ones follow up its own.
-    """
-    wanted: set[tuple[int, str, str]] = set()
-    for version_id, definition in definitions.items():
-        if not isinstance(definition.trigger, PriceDropTrigger):
-            continue
-        rule, first_send = definition.trigger.rule(), definition.sends()[0][1].id
-        firsts, others = _Pairs(), _Pairs()
-        for message in claimed:
-            run = runs[message.enrollment_id]
-            if run.version_id == version_id:
-                pairs = [(run.contact_id, item["product_id"], item["shop_channel"]) for item in run.items]
-                (firsts if message.step_id == first_send else others).extend(pairs)
-        cooling = activity.cooling_down(firsts, rule=rule)
-        wanted |= activity.still_interested([*(set(firsts) - cooling), *others], rule=rule)
-    return wanted
+def _ids(statement: str, values: Sequence[Any]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [pk for (pk,) in cursor.fetchall()]

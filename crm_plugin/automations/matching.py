@@ -1,239 +1,142 @@
-"""Who enters a campaign: activities meet the triggers of running campaigns, price waves fan out to whom they concern.
+"""Who enters a campaign because of what they did: new activities meet the triggers of running campaigns.
 
-Enrolling is one INSERT ... SELECT per campaign and chunk. The unique key of ``Enrollment`` (campaign, contact, subject,
-epoch) makes a repeated match harmless, whoever repeats it.
+The triggers are sorted by kind and by product, so that an activity meets only those that it can start: two hundred
+campaigns cost no more than one. Everybody enters by one statement.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any, assert_never
-
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
-from django.db.models import Q
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from crm_plugin import activity, clock
-from crm_plugin.audience import AudienceRule, matching
-from crm_plugin.automations.definition import ActivityTrigger, AudienceTrigger, Definition, PriceDropTrigger, Reentry
-from crm_plugin.automations.models import Campaign, CampaignState, FanOut
+from crm_plugin.activity import Happening
+from crm_plugin.audience import What
+from crm_plugin.automations.entering import Entrant, enroll, key_of
+from crm_plugin.automations.inside import inside
+from crm_plugin.automations.running import Running, running
+from crm_plugin.automations.triggers import ActivityTrigger, Deed, Reentry
 from crm_plugin.conf import settings
 from crm_plugin.shop import FactKind
 
-#: What a run is about, and what tells it from the next one, for each way of re-entering.
-_SUBJECT = """CASE WHEN a.order_ref <> '' THEN 'order:' || a.order_ref WHEN a.product_id <> ''
-    THEN 'product:' || a.product_id WHEN a.cart_ref <> '' THEN 'cart:' || a.cart_ref ELSE '' END"""
-_KEYS = {
-    Reentry.ONCE: ("''", "0"),
-    Reentry.PER_SUBJECT: (_SUBJECT, "0"),
-    Reentry.ALWAYS: (_SUBJECT, "a.id"),
-}
 
-_ENROLL_ACTIVE = """
-INSERT INTO crm_plugin_enrollment (campaign_id, version_id, contact_id, subject_key, epoch, state, reason, step, due_at,
-    is_collecting, items, entered_at)
-SELECT %(campaign)s, %(version)s, a.contact_id, {subject}, {epoch}, 'active', '', 0, %(now)s, FALSE,
-    CASE WHEN a.product_id = '' THEN '[]'::jsonb ELSE jsonb_build_array(jsonb_build_object(
-        'product_id', a.product_id, 'variant_id', a.variant_id, 'shop_channel', a.shop_channel)) END, a.occurred_at
-FROM crm_plugin_activity a
-WHERE a.id = ANY(%(ids)s) AND a.occurred_at >= %(not_before)s {audience}
-    AND EXISTS (SELECT 1 FROM crm_plugin_contact c
-        WHERE c.id = a.contact_id AND (c.customer_id IS NOT NULL OR c.email IS NOT NULL))
-ORDER BY a.contact_id
-ON CONFLICT DO NOTHING
-"""
+@dataclass(slots=True)
+class Index:
+    """Triggers by what an activity must be about to start them."""
 
-#: The people of one chunk, in a table of their own: a planner that has counted them joins otherwise than one that
-#: guesses their number from a rule (it guesses one, and loops over 100,000).
-_CHUNK = "CREATE TEMPORARY TABLE crm_fan_out_chunk ON COMMIT DROP AS {concerned}"
-_IS_UNDER_WAY = """EXISTS (SELECT 1 FROM crm_plugin_enrollment e
-    WHERE e.campaign_id = %(campaign)s AND e.contact_id = h.contact_id AND e.state = 'active')"""
-_UNDER_WAY = f"SELECT h.contact_id, h.items::text FROM crm_fan_out_chunk h WHERE {_IS_UNDER_WAY}"  # noqa: S608
-_ENTER = f"""
-INSERT INTO crm_plugin_enrollment (campaign_id, version_id, contact_id, subject_key, epoch, state, reason, step, due_at,
-    is_collecting, items, entered_at)
-SELECT %(campaign)s, %(version)s, h.contact_id, 'digest', %(epoch)s, 'active', '', 0, %(due)s, TRUE, h.items, %(now)s
-FROM crm_fan_out_chunk h WHERE NOT {_IS_UNDER_WAY}
-ON CONFLICT DO NOTHING
-"""  # noqa: S608
+    by_product: dict[str, list[tuple[Running, Deed]]] = field(default_factory=lambda: defaultdict(list))
+    by_group: dict[str, list[tuple[Running, Deed]]] = field(default_factory=lambda: defaultdict(list))
+    anything: list[tuple[Running, Deed]] = field(default_factory=list)
 
-#: Products that a run past its collecting is about already: it reads the newest price itself.
-_BUSY = """
-SELECT DISTINCT e.contact_id, x ->> 'product_id', x ->> 'shop_channel'
-FROM crm_plugin_enrollment e, jsonb_array_elements(e.items) x
-WHERE e.campaign_id = %s AND e.state = 'active' AND NOT e.is_collecting AND e.contact_id = ANY(%s)
-"""
+    def add(self, one: Running, deed: Deed) -> None:
+        """Sort a campaign in."""
+        for product_id in deed.what.products:
+            self.by_product[product_id].append((one, deed))
+        for group in deed.what.groups:
+            self.by_group[group].append((one, deed))
+        if not deed.what.products and not deed.what.groups:
+            self.anything.append((one, deed))
 
-#: A digest that is still collecting takes the products in, each once: as the newer wave has it.
-_JOIN = """
-UPDATE crm_plugin_enrollment e SET items = (
-    SELECT jsonb_agg(newest.x) FROM (
-        SELECT DISTINCT ON (x ->> 'product_id', x ->> 'shop_channel') x
-        FROM jsonb_array_elements(h.items || e.items) WITH ORDINALITY AS one(x, place)
-        ORDER BY x ->> 'product_id', x ->> 'shop_channel', place) newest)
-FROM unnest(%s::bigint[], %s::jsonb[]) AS h(contact_id, items)
-WHERE e.campaign_id = %s AND e.contact_id = h.contact_id AND e.is_collecting
-RETURNING e.contact_id
-"""
-
-_ENROLL_BUSY = """
-INSERT INTO crm_plugin_enrollment (campaign_id, version_id, contact_id, subject_key, epoch, state, reason, step, due_at,
-    is_collecting, items, entered_at)
-SELECT %s, %s, h.contact_id, 'digest', %s, 'active', '', 0, %s, TRUE, h.items, %s
-FROM unnest(%s::bigint[], %s::jsonb[]) AS h(contact_id, items)
-ON CONFLICT DO NOTHING
-"""
+    def candidates(self, happening: Happening, groups: Mapping[str, frozenset[str]]) -> Iterator[tuple[Running, Deed]]:
+        """Walk over the campaigns that the activity may start, each once."""
+        found = {id(one): (one, deed) for one, deed in self.anything}
+        for product_id in happening.product_ids:
+            found |= {id(one): (one, deed) for one, deed in self.by_product.get(product_id, ())}
+            if self.by_group:
+                for group in groups.get(product_id, ()):
+                    found |= {id(one): (one, deed) for one, deed in self.by_group.get(group, ())}
+        if happening.kind is FactKind.GROUP_VIEWED:
+            found |= {id(one): (one, deed) for one, deed in self.by_group.get(happening.subject, ())}
+        yield from found.values()
 
 
 def match(added: Mapping[FactKind, Sequence[int]]) -> int:
     """Enroll the people whose new activities (ids by kind) start a campaign; return how many.
 
-    Activities from before the campaign ran, or too old to be news (backfill), start nothing.
+    Activities from before the campaign ran, or too old to be news (backfill), start nothing. Must run in the
+    transaction that wrote the activities: their contacts are locked.
     """
-    entered = 0
-    for campaign, definition in running():
-        match definition.trigger:
-            case ActivityTrigger() as trigger:
-                entered += _enroll_active(campaign, trigger, added.get(trigger.activity, ()))
-            case PriceDropTrigger() | AudienceTrigger():
-                pass  # starts from a wave, see plan_fan_out, or by the clock, see scheduling
-            case _ as never:
-                assert_never(never)
-    return entered
-
-
-def plan_fan_out(wave: int) -> int:
-    """Note that a wave of price drops has to reach the people of every running price-drop campaign."""
-    plans = [
-        FanOut(campaign=campaign, wave=wave, created_at=clock.now())
-        for campaign, definition in running()
-        if isinstance(definition.trigger, PriceDropTrigger)
+    started = [
+        (one, one.definition.trigger) for one in running() if isinstance(one.definition.trigger, ActivityTrigger)
     ]
-    FanOut.objects.bulk_create(plans, ignore_conflicts=True)
-    return len(plans)
+    return enroll([_entrant(*meeting) for meeting in meetings(added, started)])
 
 
-def fan_out() -> int | None:
-    """Enroll the next chunk of people of the oldest open wave. Must run in a transaction.
-
-    One worker at a time works on the oldest wave, so that two waves cannot race for the same person's digest.
-
-    Returns:
-        How many people the chunk concerned; None when there is nothing to do (or another worker is at it).
-    """
-    oldest = FanOut.objects.filter(is_done=False).order_by("wave", "id").values("pk")[:1]
-    plan = (
-        FanOut.objects.filter(pk__in=oldest, is_done=False)
-        .select_related("campaign__version")
-        .select_for_update(skip_locked=True, of=("self",))
-        .first()
-    )
-    if plan is None:
-        return None
-    version = plan.campaign.version
-    trigger = Definition.parse(version.definition).trigger if version else None
-    if plan.campaign.state != CampaignState.RUNNING or not isinstance(trigger, PriceDropTrigger):
-        plan.is_done = True
-        plan.save(update_fields=("is_done",))
-        return 0
-    return _fan_out_chunk(plan, trigger)
-
-
-def _fan_out_chunk(plan: FanOut, trigger: PriceDropTrigger) -> int:
-    chunk, now = settings().fan_out_batch, clock.now()
-    run = {
-        "campaign": plan.campaign_id,
-        "version": plan.campaign.version_id,
-        "epoch": plan.wave,
-        "due": now + timedelta(seconds=trigger.settle_seconds),
-        "now": now,
-    }
-    concerned = activity.concerned_by(trigger.rule(), wave=plan.wave, after_contact=plan.after_contact, limit=chunk)
-    with connection.cursor() as cursor:
-        cursor.execute(_CHUNK.format(concerned=concerned.sql), concerned.params)
-        cursor.execute("ANALYZE crm_fan_out_chunk")
-        cursor.execute("SELECT max(contact_id), count(*) FROM crm_fan_out_chunk")
-        last_contact, hits = cursor.fetchone()
-        _leave_out_others(cursor, trigger.audience)
-        cursor.execute(_UNDER_WAY, run)
-        under_way = {contact_id: json.loads(items) for contact_id, items in cursor.fetchall()}
-        cursor.execute(_ENTER, run)
-        plan.enrolled_count += cursor.rowcount + _join_or_enroll(cursor, under_way, run)
-        cursor.execute("DROP TABLE crm_fan_out_chunk")
-    plan.after_contact = last_contact or plan.after_contact
-    plan.is_done = hits < chunk
-    plan.save(update_fields=("after_contact", "enrolled_count", "is_done"))
-    return int(hits)
-
-
-def _leave_out_others(cursor: CursorWrapper, audience: dict[str, Any] | None) -> None:
-    """Take the people out of the chunk who are not in the trigger's audience."""
-    if audience is None:
-        return
-    cursor.execute("SELECT DISTINCT contact_id FROM crm_fan_out_chunk")
-    people = [contact_id for (contact_id,) in cursor.fetchall()]
-    others = set(people) - matching(AudienceRule.parse(audience), people)
-    cursor.execute("DELETE FROM crm_fan_out_chunk WHERE contact_id = ANY(%s)", [list(others)])
-
-
-def _join_or_enroll(cursor: CursorWrapper, items_of: dict[int, list[dict[str, Any]]], run: dict[str, Any]) -> int:
-    """Give products to people with a run under way: into their collecting digest, else into a new one.
-
-    What a run past its collecting is about already is left out.
-    """
-    if not items_of:
-        return 0
-    cursor.execute(_BUSY, [run["campaign"], list(items_of)])
-    busy = set(cursor.fetchall())
-    wanted = {
-        contact_id: json.dumps(left)
-        for contact_id, items in items_of.items()
-        if (left := [one for one in items if (contact_id, one["product_id"], one["shop_channel"]) not in busy])
-    }
-    cursor.execute(_JOIN, [list(wanted), list(wanted.values()), run["campaign"]])
-    for (contact_id,) in cursor.fetchall():
-        wanted.pop(contact_id)
-    people: list[Any] = [list(wanted), list(wanted.values())]
-    cursor.execute(_ENROLL_BUSY, [*(run[key] for key in ("campaign", "version", "epoch", "due", "now")), *people])
-    return int(cursor.rowcount)
-
-
-def running() -> list[tuple[Campaign, Definition]]:
-    """Return the campaigns that people can enter now."""
-    now = clock.now()
-    rows = (
-        Campaign.objects.filter(state=CampaignState.RUNNING)
-        .filter(Q(starts_at__isnull=True) | Q(starts_at__lte=now), Q(ends_at__isnull=True) | Q(ends_at__gt=now))
-        .select_related("version")
-        .order_by("id")
-    )
-    return [(row, Definition.parse(row.version.definition)) for row in rows if row.version is not None]
-
-
-def _enroll_active(campaign: Campaign, trigger: ActivityTrigger, ids: Sequence[int]) -> int:
+def meetings(
+    added: Mapping[FactKind, Sequence[int]], campaigns: Sequence[tuple[Running, Deed]]
+) -> list[tuple[Running, Deed, Happening]]:
+    """Return which of the new activities meet which of the campaigns: kind, filters, age and audience."""
+    indexes: dict[FactKind, Index] = defaultdict(Index)
+    for one, deed in campaigns:
+        if added.get(deed.activity):
+            indexes[deed.activity].add(one, deed)
+    ids = [pk for kind in indexes for pk in added[kind]]
     if not ids:
-        return 0
-    now = clock.now()
-    not_before = now - timedelta(hours=settings().trigger_max_age_hours)
-    not_before = max([not_before, *(at for at in (campaign.running_since, campaign.starts_at) if at is not None)])
-    subject, epoch = _KEYS[trigger.reentry]
-    params = {
-        "campaign": campaign.pk,
-        "version": campaign.version_id,
-        "now": now,
-        "ids": list(ids),
-        "not_before": not_before,
-    }
-    audience = ""
-    if trigger.audience is not None:
-        audience, params["people"] = "AND a.contact_id = ANY(%(people)s)", _who_of(ids, trigger.audience)
-    with connection.cursor() as cursor:
-        cursor.execute(_ENROLL_ACTIVE.format(subject=subject, epoch=epoch, audience=audience), params)
-        return int(cursor.rowcount)
+        return []
+    happenings = activity.happenings(ids)
+    has_groups = any(index.by_group for index in indexes.values())
+    groups = activity.groups_of({p for one in happenings for p in one.product_ids}) if has_groups else {}
+    oldest = clock.now() - timedelta(hours=settings().trigger_max_age_hours)
+    met = [
+        (one, deed, happening)
+        for happening in happenings
+        for one, deed in indexes[happening.kind].candidates(happening, groups)
+        if happening.occurred_at >= max(oldest, one.since) and suits(deed, happening)
+    ]
+    return list(_in_audience(met))
 
 
-def _who_of(ids: Sequence[int], audience: dict[str, Any]) -> list[int]:
-    """Return which people of the activities are in the audience."""
-    return list(matching(AudienceRule.parse(audience), activity.people_of(ids)))
+def suits(deed: Deed, happening: Happening) -> bool:
+    """Whether the activity passes the filters of the trigger that are not about products."""
+    if deed.is_first_order and not happening.is_first_order:
+        return False
+    return suits_what(deed.what, happening) and (
+        deed.amount is None
+        or (
+            happening.amount is not None
+            and happening.currency == deed.amount.currency
+            and deed.amount.holds_for(happening.amount)
+        )
+    )
+
+
+def suits_what(what: What, happening: Happening) -> bool:
+    """Whether the activity has the subject and the shop channel that are asked for."""
+    if what.shop_channels and happening.shop_channel not in what.shop_channels:
+        return False
+    return what.subject is None or what.subject.holds_for(happening.subject)
+
+
+def _in_audience(met: Sequence[tuple[Running, Deed, Happening]]) -> Iterator[tuple[Running, Deed, Happening]]:
+    people: dict[int, set[int]] = defaultdict(set)
+    asked: dict[int, dict[str, Any]] = {}
+    for one, deed, happening in met:
+        if deed.audience is not None:
+            people[one.campaign_id].add(happening.contact_id)
+            asked[one.campaign_id] = deed.audience
+    members = {campaign_id: inside(audience, people[campaign_id]) for campaign_id, audience in asked.items()}
+    for one, deed, happening in met:
+        if deed.audience is None or happening.contact_id in members[one.campaign_id]:
+            yield one, deed, happening
+
+
+def _entrant(one: Running, deed: Deed, happening: Happening) -> Entrant:
+    now: datetime = clock.now()
+    key = key_of(deed.reentry, deed.concurrency, subject=happening.subject_key, occasion=happening.activity_id)
+    is_limited = deed.reentry is Reentry.AFTER and deed.reentry_days is not None
+    return Entrant(
+        campaign_id=one.campaign_id,
+        version_id=one.version.version_id,
+        contact_id=happening.contact_id,
+        subject_key=key.subject_key,
+        epoch=key.epoch,
+        lane=key.lane,
+        due_at=now,
+        entered_at=happening.occurred_at,
+        items=happening.items,
+        context=happening.context,
+        not_since=happening.occurred_at - timedelta(days=deed.reentry_days or 0) if is_limited else None,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 
 
 class CampaignState(models.TextChoices):
@@ -96,6 +96,11 @@ class Enrollment(models.Model):
         is_collecting: a digest that still takes in further products; ends with the first step.
         items: the products of the run: product_id, variant_id, shop_channel, currency, baseline, limit (highest price
             at which the alert still holds true).
+        lane: of runs with the same lane, one may be under way for a contact.
+        context: what else the run knows: ``activity`` (id), ``kind``, ``subject``, ``order_ref``, ``cart_ref``,
+            ``data`` of what started it; ``coupons``; ``rung`` of a ladder.
+        arms: the arm that the contact went, by the id of the split.
+        waits_for, waits_since: the kind of activity that the run waits for, and since when it counts.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -109,6 +114,11 @@ class Enrollment(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)
     is_collecting = models.BooleanField(default=False)
     items: models.JSONField[Any, Any] = models.JSONField(default=list)
+    lane = models.CharField(max_length=160, blank=True, default="", db_default="")
+    context: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    arms: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    waits_for = models.CharField(max_length=32, blank=True, default="", db_default="")
+    waits_since = models.DateTimeField(null=True, blank=True)
     entered_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -123,11 +133,16 @@ class Enrollment(models.Model):
                 | (~Q(state=EnrollmentState.ACTIVE) & Q(finished_at__isnull=False, due_at__isnull=True)),
                 name="crm_enrollment_ends_once",
             ),
+            models.UniqueConstraint(
+                fields=("campaign", "contact", "lane"), condition=Q(state="active"), name="crm_enrollment_lane"
+            ),
         )
         indexes = (
             models.Index(fields=("campaign", "due_at"), condition=Q(due_at__isnull=False), name="crm_enrollment_due"),
             models.Index(fields=("contact",), name="crm_enrollment_contact"),
-            models.Index(fields=("campaign", "contact"), condition=Q(state="active"), name="crm_enrollment_active"),
+            models.Index(fields=("contact",), condition=Q(state="active"), name="crm_enrollment_active"),
+            models.Index(fields=("campaign", "entered_at", "id"), name="crm_enrollment_entered"),
+            models.Index(fields=("campaign", "version", "state", "reason"), name="crm_enrollment_ends"),
         )
         default_permissions = ()
 
@@ -163,11 +178,15 @@ class SlotState(models.TextChoices):
 
 
 class ScheduleSlot(models.Model):
-    """One scheduled moment of one campaign: unique, so that a double or late beat cannot run it twice."""
+    """One scheduled moment of one campaign: unique, so that a double or late beat cannot run it twice.
+
+    Its people enter in resumable chunks by contact id.
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
     slot_at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=SlotState.choices, default=SlotState.OPEN)
+    after_contact = models.BigIntegerField(default=0, db_default=0)
     enrolled_count = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
 
@@ -178,3 +197,61 @@ class ScheduleSlot(models.Model):
 
     def __str__(self) -> str:
         return f"campaign {self.campaign_id} at {self.slot_at:%Y-%m-%d %H:%M}"
+
+
+class Timer(models.Model):
+    """Something that will start a run unless what it counts from happens again before: a cart that is left alone.
+
+    Attributes:
+        subject_key: what it is about; the same thing happening again moves ``due_at`` on.
+        rung: which step of a ladder, in seconds; 0 when there is one.
+        activity_id: what it counts from.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    contact = models.ForeignKey("crm_plugin.Contact", on_delete=models.CASCADE, related_name="+", db_index=False)
+    subject_key = models.CharField(max_length=120, blank=True, default="")
+    rung = models.PositiveIntegerField(default=0)
+    starts_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    activity_id = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("campaign", "contact", "subject_key", "rung"), name="crm_timer_unique"),
+        )
+        indexes = (
+            models.Index(fields=("due_at", "id"), name="crm_timer_due"),
+            models.Index(fields=("contact",), name="crm_timer_contact"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.subject_key} for campaign {self.campaign_id} at {self.due_at:%Y-%m-%d %H:%M}"
+
+
+class SplitTest(models.Model):
+    """The test of one split of one version: when its first person came, and the arm that won.
+
+    ``evidence`` is what the decision rested on: people and hits of every arm, and the probability.
+    """
+
+    version = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    step_id = models.CharField(max_length=40)
+    started_at = models.DateTimeField()
+    arm = models.CharField(max_length=40, blank=True, default="")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    evidence: models.JSONField[Any, Any] = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("version", "step_id"), name="crm_split_test_unique"),
+            models.CheckConstraint(
+                condition=Q(arm="", decided_at__isnull=True) | (~Q(arm="") & Q(decided_at__isnull=False)),
+                name="crm_split_test_decided",
+            ),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"split {self.step_id} of version {self.version_id}"

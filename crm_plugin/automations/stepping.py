@@ -1,61 +1,43 @@
-"""Advance: due enrollments are claimed in batches and moved to their next Wait, Send or end.
+"""Advance: due enrollments are claimed in batches and moved one step.
 
-The claim is the row lock of one transaction: whoever dies gives it back. A run parks at a Send step (``due_at`` NULL)
+The claim is the row lock of one transaction: whoever dies gives it back. Those of one version that stand at the same
+step are handled together (``acting``), most of them by one statement. A run parks at a Send step (``due_at`` NULL)
 until its message has an outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from django.db import connection
 
 from crm_plugin import clock
-from crm_plugin.automations import exiting
-from crm_plugin.automations.definition import Definition, ExitStep, SendStep, WaitStep
-from crm_plugin.automations.models import Campaign, CampaignState, CampaignVersion, Enrollment, EnrollmentState
+from crm_plugin.automations import acting, exiting
+from crm_plugin.automations.models import Campaign, CampaignState, Enrollment, EnrollmentState
+from crm_plugin.automations.running import Version, versions
+from crm_plugin.automations.working import Work, array, finish
 from crm_plugin.conf import settings
-from crm_plugin.messaging import Delivered, Draft, Item, Reason, enqueue
+from crm_plugin.messaging import Delivered, Item, Reason
 
 #: A campaign in one of these states lets go of the people in it.
-_OVER = {CampaignState.ENDED: "campaign_ended", CampaignState.ARCHIVED: "campaign_archived"}
+_OVER = {CampaignState.ENDED: Reason.CAMPAIGN_ENDED, CampaignState.ARCHIVED: Reason.CAMPAIGN_ARCHIVED}
 
 _CLAIM = """
-SELECT id FROM crm_plugin_enrollment WHERE campaign_id = %s AND due_at <= %s ORDER BY due_at LIMIT %s
-FOR UPDATE SKIP LOCKED
+WITH claimed AS MATERIALIZED (
+    SELECT id, version_id, step, due_at FROM crm_plugin_enrollment WHERE campaign_id = %s AND due_at <= %s
+    ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+SELECT version_id, step, array_agg(id ORDER BY id)::text, count(*), min(due_at) FROM claimed GROUP BY version_id, step
 """
 
-_MOVE = """
-UPDATE crm_plugin_enrollment e SET state = n.state, reason = n.reason, step = n.step, due_at = n.due_at,
-    finished_at = n.finished_at, is_collecting = FALSE
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
-    AS n(id, state, reason, step, due_at, finished_at)
-WHERE e.id = n.id AND e.state = 'active'
+#: Nobody looked for so long that what was to be done is no news any more. A pause is no lateness.
+_STALE = """
+UPDATE crm_plugin_enrollment SET state = 'exited', reason = %s, due_at = NULL, waits_for = '', waits_since = NULL,
+    is_collecting = FALSE, finished_at = %s
+WHERE id = ANY(%s::bigint[]) AND due_at < %s
 """
-
-
-@dataclass(slots=True)
-class _Moves:
-    """What one pass decided, written set-wise at its end."""
-
-    rows: list[tuple[int, str, str, int, datetime | None, datetime | None]] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
-
-    def park(self, run: Enrollment, *, step: int, due_at: datetime | None) -> None:
-        self.rows.append((run.pk, EnrollmentState.ACTIVE.value, "", step, due_at, None))
-
-    def finish(self, run: Enrollment, state: EnrollmentState, reason: str, *, step: int) -> None:
-        self.rows.append((run.pk, state.value, reason, step, None, clock.now()))
-
-    def write(self) -> None:
-        if self.rows:
-            with connection.cursor() as cursor:
-                cursor.execute(_MOVE, [list(column) for column in zip(*self.rows, strict=True)])
-        if self.drafts:
-            enqueue(self.drafts)
 
 
 def advance(limit: int) -> int:
@@ -66,9 +48,7 @@ def advance(limit: int) -> int:
     """
     moved, working = 0, _campaigns_with_work()
     for campaign in working:  # the same share for each: a crowd in one campaign makes no other wait
-        runs = _claim(campaign.pk, max(1, limit // len(working)))
-        _advance(campaign, runs)
-        moved += len(runs)
+        moved += _advance(campaign, max(1, limit // len(working)))
     return moved
 
 
@@ -80,20 +60,24 @@ def go_on(outcomes: Sequence[Delivered]) -> None:
         .select_for_update(of=("self",))
         .order_by("pk")
     )
-    definitions = _definitions(run.version_id for run in runs)
-    moves = _Moves()
+    known = versions(run.version_id for run in runs)
+    ends: dict[tuple[EnrollmentState, str], list[int]] = defaultdict(list)
+    moves: dict[tuple[int, int], list[Enrollment]] = defaultdict(list)
     for run in runs:
-        steps = definitions[run.version_id][0].steps
-        outcome = by_run[run.pk]
-        if run.step >= len(steps) or steps[run.step].id != outcome.step_id:
+        outcome, program = by_run[run.pk], known[run.version_id].definition.program
+        if run.step >= program.end or program.ops[run.step].step.id != outcome.step_id:
             continue
         if (end := exiting.end_after(outcome.reason)) is not None:
-            moves.finish(run, end, outcome.reason, step=run.step)
-        elif run.step + 1 == len(steps):
-            moves.finish(run, EnrollmentState.COMPLETED, "", step=run.step + 1)
+            ends[end, outcome.reason].append(run.pk)
         else:
-            moves.park(run, step=run.step + 1, due_at=clock.now())
-    moves.write()
+            moves[run.version_id, run.step].append(run)
+    for (state, reason), ids in ends.items():
+        finish(array(ids), state, reason)
+    for (version_id, step), group in moves.items():
+        version, now = known[version_id], clock.now()
+        op = version.definition.program.ops[step]
+        work = Work(group[0].campaign_id, version, op, array(run.pk for run in group), now)
+        work.go(op.following, due_at=now)
 
 
 def items_of(outcomes: Sequence[Delivered]) -> list[tuple[int, tuple[Item, ...]]]:
@@ -116,7 +100,7 @@ def _campaigns_with_work() -> list[Campaign]:
     return list(
         Campaign.objects.raw(
             """
-            SELECT * FROM crm_plugin_campaign c WHERE c.state <> 'paused' AND EXISTS (
+            SELECT id, state, running_since FROM crm_plugin_campaign c WHERE c.state <> 'paused' AND EXISTS (
                 SELECT 1 FROM crm_plugin_enrollment e WHERE e.campaign_id = c.id AND e.due_at <= %s)
             ORDER BY c.id
             """,
@@ -125,59 +109,42 @@ def _campaigns_with_work() -> list[Campaign]:
     )
 
 
-def _claim(campaign_id: int, limit: int) -> list[Enrollment]:
+def _advance(campaign: Campaign, limit: int) -> int:
+    now, moved = clock.now(), 0
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [campaign_id, clock.now(), limit])
-        ids = [pk for (pk,) in cursor.fetchall()]
-    return list(Enrollment.objects.filter(pk__in=ids).order_by("pk"))
+        cursor.execute(_CLAIM, [campaign.pk, now, limit])
+        claimed = cursor.fetchall()
+    known = versions(version_id for version_id, *_ in claimed)
+    for version_id, step, ids, size, oldest in claimed:
+        moved += size
+        if (reason := _OVER.get(CampaignState(campaign.state))) is not None:
+            finish(ids, EnrollmentState.EXITED, reason)
+            continue
+        _drop_stale(campaign, ids, oldest=oldest, now=now)
+        _do(campaign.pk, known[version_id], step, ids, now)
+    return moved
 
 
-def _advance(campaign: Campaign, runs: Sequence[Enrollment]) -> None:
-    definitions = _definitions(run.version_id for run in runs)
-    moves = _Moves()
-    is_over = _OVER.get(CampaignState(campaign.state))
-    ended = exiting.ended(runs, {pk: definition for pk, (definition, _templates) in definitions.items()})
-    for run in runs:
-        if is_over is not None:
-            moves.finish(run, EnrollmentState.EXITED, is_over, step=run.step)
-        elif (end := ended.get(run.pk)) is not None:
-            moves.finish(run, *end, step=run.step)
-        else:
-            _take_step(run, *definitions[run.version_id], moves)
-    moves.write()
+def _do(campaign_id: int, version: Version, step: int, ids: str, now: datetime) -> None:
+    for (state, reason), ended in _grouped(exiting.ended(version, ids)):
+        finish(array(ended), state, reason)
+    program = version.definition.program
+    if step >= program.end:
+        finish(ids, EnrollmentState.COMPLETED)
+    else:
+        acting.do(Work(campaign_id, version, program.ops[step], ids, now))
 
 
-def _take_step(run: Enrollment, definition: Definition, templates: dict[str, int], moves: _Moves) -> None:
-    if run.step >= len(definition.steps):
-        moves.finish(run, EnrollmentState.COMPLETED, "", step=run.step)
+def _drop_stale(campaign: Campaign, ids: str, *, oldest: datetime, now: datetime) -> None:
+    too_late = now - timedelta(hours=settings().stale_after_hours)
+    if oldest >= too_late or campaign.running_since is None or campaign.running_since >= too_late:
         return
-    now = clock.now()
-    match definition.steps[run.step]:
-        case WaitStep() as step:
-            moves.park(run, step=run.step + 1, due_at=now + timedelta(seconds=step.seconds))
-        case SendStep() as step:
-            moves.park(run, step=run.step, due_at=None)
-            moves.drafts.append(_draft(run, step, templates[step.id], now))
-        case ExitStep():
-            moves.finish(run, EnrollmentState.EXITED, Reason.EXITED, step=run.step)
-        case _ as never:
-            assert_never(never)
+    with connection.cursor() as cursor:
+        cursor.execute(_STALE, [Reason.STALE, now, ids, too_late])
 
 
-def _draft(run: Enrollment, step: SendStep, template_id: int, now: datetime) -> Draft:
-    return Draft(
-        contact_id=run.contact_id,
-        enrollment_id=run.pk,
-        campaign_id=run.campaign_id,
-        template_id=template_id,
-        step_id=step.id,
-        channel=step.channel,
-        message_class=step.message_class,
-        due_at=now,
-        stale_at=now + timedelta(hours=settings().stale_after_hours),
-    )
-
-
-def _definitions(version_ids: Iterable[int]) -> dict[int, tuple[Definition, dict[str, int]]]:
-    rows = CampaignVersion.objects.filter(pk__in=set(version_ids))
-    return {row.pk: (Definition.parse(row.definition), row.templates) for row in rows}
+def _grouped(ends: dict[int, exiting.End]) -> Iterator[tuple[exiting.End, list[int]]]:
+    groups: dict[exiting.End, list[int]] = defaultdict(list)
+    for pk, end in ends.items():
+        groups[end].append(pk)
+    yield from groups.items()

@@ -6,7 +6,13 @@ the storefront who has said neither yet. This room never sends anything, never l
 identity works like this is in ``docs/decisions/identity.md``.
 """
 
-from crm_plugin.contacts.attributes import attributes, declare_attribute, set_attributes
+from crm_plugin.contacts.attributes import (
+    attributes,
+    clean_attribute,
+    declare_attribute,
+    set_attributes,
+    set_attributes_of,
+)
 from crm_plugin.contacts.consent import consents_of, set_consent
 from crm_plugin.contacts.identity import get_or_create, resolve
 from crm_plugin.contacts.merging import absorb
@@ -22,7 +28,17 @@ from crm_plugin.contacts.people import (
 )
 from crm_plugin.contacts.privacy import erase
 from crm_plugin.contacts.refreshing import refresh_customers
-from crm_plugin.contacts.selectors import Reach, contacts, find, lock_identity, reach, rows_of, visitor_ids
+from crm_plugin.contacts.selectors import (
+    Reach,
+    contacts,
+    find,
+    lock_identity,
+    reach,
+    rows_of,
+    visitor_ids,
+    withdrawals,
+    zones_of,
+)
 from crm_plugin.contacts.suppression import lift_suppression, suppress, suppressed, suppression_digest_sql
 from crm_plugin.contacts.touching import claim_touched, touch
 from crm_plugin.contacts.visitors import forget_visitors
@@ -42,6 +58,7 @@ __all__ = [
     "absorb",
     "attributes",
     "claim_touched",
+    "clean_attribute",
     "clean_visitor_id",
     "consents_of",
     "contacts",
@@ -58,10 +75,13 @@ __all__ = [
     "resolve",
     "rows_of",
     "set_attributes",
+    "set_attributes_of",
     "set_consent",
     "suppress",
     "suppressed",
     "suppression_digest_sql",
     "touch",
     "visitor_ids",
+    "withdrawals",
+    "zones_of",
 ]

@@ -26,6 +26,8 @@ MAX_TAG = 60
 MAX_LABEL = 80
 #: Whole numbers up to here are exact in JSON, whoever reads it.
 MAX_NUMBER = 10**15
+#: Rows in one UPDATE of many.
+_UPDATED_AT_ONCE = 500
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -33,13 +35,14 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 RESERVED = frozenset(column.name for column in Contact._meta.concrete_fields) | {"contact_id"}
 
 
-def declare_attribute(name: str, kind: str, label: str = "") -> Attribute:
-    """Declare an attribute; a second time only changes its label.
+def declare_attribute(name: str, kind: str, label: str = "", *, is_shown_to_customer: bool | None = None) -> Attribute:
+    """Declare an attribute; a second time only changes its label, and who may see it.
 
     Args:
         name: lower-case letters, digits and ``_``, a letter first; at most 40.
         kind: one of ``AttributeKind``.
         label: what people read instead of the name.
+        is_shown_to_customer: whether the storefront may show customers their own value; None leaves it as it is.
 
     Raises:
         InvalidInput: the name is wrong or taken by a field that every contact has, the kind is unknown or not the one
@@ -55,9 +58,10 @@ def declare_attribute(name: str, kind: str, label: str = "") -> Attribute:
             raise InvalidInput(message, field="kind", code="UNIQUE")
         if is_new and Attribute.objects.count() > MAX_ATTRIBUTES:
             raise InvalidInput(f"There can be {MAX_ATTRIBUTES} attributes at most.", field="name", code="LIMIT")
-        if made.label != label:
-            made.label = label
-            made.save(update_fields=("label",))
+        shown = made.is_shown_to_customer if is_shown_to_customer is None else is_shown_to_customer
+        if (made.label, made.is_shown_to_customer) != (label, shown):
+            made.label, made.is_shown_to_customer = label, shown
+            made.save(update_fields=("label", "is_shown_to_customer"))
     return made
 
 
@@ -79,21 +83,67 @@ def set_attributes(contact_id: int, values: Mapping[str, Any]) -> bool:
         NotFound: when there is no such contact.
     """
     kinds = dict(Attribute.objects.filter(name__in=list(values)).values_list("name", "kind"))
-    if unknown := sorted(set(values) - set(kinds)):
-        name = unknown[0]
-        raise InvalidInput(f"There is no attribute {name!r}; declare it first.", field=f"attributes.{name}")
-    clean = {name: None if value is None else _clean(name, kinds[name], value) for name, value in values.items()}
+    clean = _cleaned(values, kinds)
     with transaction.atomic():
         contact = Contact.objects.select_for_update(no_key=True).filter(pk=contact_id).first()
         if contact is None:
             raise NotFound(f"There is no contact {contact_id}.")
-        merged = {name: value for name, value in {**contact.attributes, **clean}.items() if value not in (None, "", [])}
-        # As text: to Python 1 and True are the same.
-        if contact.erased_at or repr(sorted(merged.items())) == repr(sorted(contact.attributes.items())):
+        if contact.erased_at or not _put(contact, clean):
             return False
-        contact.attributes = merged
         contact.save(update_fields=("attributes",))
         touch([contact_id])
+    return True
+
+
+def set_attributes_of(values: Mapping[int, Mapping[str, Any]]) -> Mapping[int, InvalidInput]:
+    """Set attributes of many contacts in a few statements, whatever their number.
+
+    Args:
+        values: by contact, as ``set_attributes`` takes them. Contacts that are gone or erased are passed over.
+
+    Returns:
+        Whose values were wrong, and why; nothing of theirs is set.
+    """
+    names = {name for mine in values.values() for name in mine}
+    kinds = dict(Attribute.objects.filter(name__in=names).values_list("name", "kind")) if names else {}
+    clean: dict[int, Mapping[str, Any]] = {}
+    refused: dict[int, InvalidInput] = {}
+    for contact_id, mine in values.items():
+        try:
+            clean[contact_id] = _cleaned(mine, kinds)
+        except InvalidInput as error:
+            refused[contact_id] = error
+    with transaction.atomic():
+        rows = Contact.objects.filter(pk__in=clean, erased_at=None).order_by("pk").select_for_update(no_key=True)
+        changed = [contact for contact in rows if _put(contact, clean[contact.pk])]
+        Contact.objects.bulk_update(changed, ("attributes",), batch_size=_UPDATED_AT_ONCE)
+        touch([contact.pk for contact in changed])
+    return refused
+
+
+def clean_attribute(attribute: Attribute, value: Any) -> Any:
+    """Return the value as it would be stored.
+
+    Raises:
+        InvalidInput: it is not of the attribute's kind.
+    """
+    return _clean(attribute.name, attribute.kind, value)
+
+
+def _cleaned(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+    if unknown := sorted(set(values) - set(kinds)):
+        name = unknown[0]
+        raise InvalidInput(f"There is no attribute {name!r}; declare it first.", field=f"attributes.{name}")
+    return {name: None if value is None else _clean(name, kinds[name], value) for name, value in values.items()}
+
+
+def _put(contact: Contact, clean: Mapping[str, Any]) -> bool:
+    """Put the values into the row, which the caller saves; return whether that changed anything."""
+    merged = {name: value for name, value in {**contact.attributes, **clean}.items() if value not in (None, "", [])}
+    # As text: to Python 1 and True are the same.
+    if repr(sorted(merged.items())) == repr(sorted(contact.attributes.items())):
+        return False
+    contact.attributes = merged
     return True
 
 

@@ -182,11 +182,15 @@ class AttributeKind(models.TextChoices):
 
 
 class Attribute(models.Model):
-    """An attribute that the merchant declared for contacts (a birthday, a points balance). Its kind never changes."""
+    """An attribute that the merchant declared for contacts (a birthday, a points balance). Its kind never changes.
+
+    ``is_shown_to_customer``: whether the storefront may show customers their own value (a balance, not a remark).
+    """
 
     name = models.CharField(max_length=40, unique=True)
     label = models.CharField(max_length=80, blank=True, default="")
     kind = models.CharField(max_length=8, choices=AttributeKind.choices)
+    is_shown_to_customer = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -20,6 +23,7 @@ class Reach:
         address: empty when there is none, as for everybody who was erased.
         has_consent: whether the person agreed to marketing on the channel.
         suppressed_for: why the address is blocked; None when it is not.
+        attributes: what the merchant keeps about them, by name.
     """
 
     contact_id: int
@@ -31,6 +35,7 @@ class Reach:
     customer_id: str
     has_consent: bool
     suppressed_for: str | None
+    attributes: Mapping[str, Any]
 
 
 def contacts() -> QuerySet[Contact]:
@@ -75,6 +80,7 @@ def reach(contact_ids: Collection[int], *, channel: str) -> Mapping[int, Reach]:
             customer_id=row.customer_id or "",
             has_consent=row.has_consent,
             suppressed_for=blocked.get(addresses[row.pk]),
+            attributes=row.attributes,
         )
         for row in rows
     }
@@ -95,3 +101,26 @@ def lock_identity(*, customer_id: str = "", email: str = "") -> list[int]:
     if plain:
         mine |= Q(email=plain, customer_id__isnull=True) if customer_id else Q(email=plain)
     return list(Contact.objects.filter(mine).order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def withdrawals(contact_ids: Collection[int]) -> Mapping[int, datetime]:
+    """Return when contacts took back a consent that stands withdrawn now, on whichever channel, the newest of each."""
+    rows = Consent.objects.filter(contact_id__in=contact_ids, is_granted=False).values_list("contact_id", "changed_at")
+    found: dict[int, datetime] = {}
+    for contact_id, at in rows:
+        found[contact_id] = max(at, found.get(contact_id, at))
+    return found
+
+
+def zones_of(contact_ids: Collection[int]) -> Mapping[int, ZoneInfo]:
+    """Return the time zones of contacts, as far as they are known and exist."""
+    rows = Contact.objects.filter(pk__in=contact_ids).exclude(time_zone="").values_list("pk", "time_zone")
+    found = {name: zone for name in {name for _pk, name in rows} if (zone := _zone(name)) is not None}
+    return {pk: found[name] for pk, name in rows if name in found}
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

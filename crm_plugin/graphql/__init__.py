@@ -23,32 +23,42 @@ if TYPE_CHECKING:
 def queries() -> type[ObjectType]:
     """Return the class that holds the root query fields."""
     from crm_plugin.graphql import (  # noqa: PLC0415 - see the docstring above
+        accounts,
         attributes,
         audiences,
         campaigns,
         contacts,
+        enrollments,
         exports,
+        foresight,
         imports,
         insights,
         interests,
+        lifecycle,
         me,
         merchant,
         messages,
+        recipes,
         segments,
     )
 
     parts = (
+        accounts.AccountQueries,
         attributes.AttributeQueries,
         audiences.AudienceQueries,
         campaigns.CampaignQueries,
         contacts.ContactQueries,
+        enrollments.EnrollmentQueries,
         exports.ExportQueries,
+        foresight.ForesightQueries,
         imports.ImportQueries,
         insights.InsightQueries,
         interests.InterestQueries,
+        lifecycle.LifecycleQueries,
         me.MeQueries,
         merchant.SettingsQueries,
         messages.MessageQueries,
+        recipes.RecipeQueries,
         segments.SegmentQueries,
     )
     return type("CRMQueries", parts, {})
@@ -64,6 +74,7 @@ def mutations() -> type[ObjectType]:
         exports,
         imports,
         interests,
+        lifecycle,
         likes,
         me,
         members,
@@ -79,6 +90,7 @@ def mutations() -> type[ObjectType]:
         exports.ExportMutations,
         imports.ImportMutations,
         interests.InterestMutations,
+        lifecycle.LifecycleMutations,
         likes.LikeMutations,
         me.MeMutations,
         members.MemberMutations,

@@ -32,6 +32,9 @@ class CrmAttribute(graphene.ObjectType):
     name = graphene.String(required=True, description="By which conditions and templates name it.")
     label = graphene.String(required=True, description="What people read.")
     kind = CrmAttributeKind(required=True, description="Never changes.")
+    is_shown_to_customer = graphene.Boolean(
+        required=True, description="Whether customers see their own value in `crmMe`."
+    )
     created_at = DateTime(required=True)
 
     class Meta:
@@ -63,7 +66,7 @@ class AttributeQueries(graphene.ObjectType):
 
 
 class CrmAttributeDeclare(CrmMutation):
-    """Declare an attribute; declaring it again changes its label, never its kind. Requires manage_crm."""
+    """Declare an attribute; a second time changes its label and who sees it, never its kind. Requires manage_crm."""
 
     attribute = graphene.Field(CrmAttribute)
 
@@ -71,16 +74,27 @@ class CrmAttributeDeclare(CrmMutation):
         name = graphene.String(required=True, description="Lower-case letters, digits and _.")
         kind = CrmAttributeKind(required=True)
         label = graphene.String(description="What people read; the one it has when left out.")
+        is_shown_to_customer = graphene.Boolean(
+            description="Whether customers see their own value in `crmMe`; at first they do not."
+        )
 
     class Meta:
         caller = Caller.MANAGER
 
     @classmethod
-    def perform(cls, _actor: Actor, *, name: str, kind: str, label: str | None = None) -> Self:
+    def perform(
+        cls,
+        _actor: Actor,
+        *,
+        name: str,
+        kind: str,
+        label: str | None = None,
+        is_shown_to_customer: bool | None = None,
+    ) -> Self:
         """Declare it."""
         if label is None:
             label = next((known.label for known in contacts.attributes() if known.name == name), "")
-        return cls(attribute=contacts.declare_attribute(name, kind, label))
+        return cls(attribute=contacts.declare_attribute(name, kind, label, is_shown_to_customer=is_shown_to_customer))
 
 
 class CrmContactAttributesUpdate(CrmMutation):

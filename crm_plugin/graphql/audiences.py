@@ -6,43 +6,26 @@ in ``errors``, by its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Self, TypeVar
+from collections.abc import Iterator
+from typing import Any, Self
 
 import graphene
 
 from crm_plugin import audience, contacts, ids
 from crm_plugin.audience import Explanation
-from crm_plugin.errors import CRMError, InvalidInput
+from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
+from crm_plugin.graphql.answers import answered, errors_field
 from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.contacts import CrmChannel, CrmContact
-from crm_plugin.graphql.errors import CrmError, as_payload
 from crm_plugin.graphql.mutation import CrmMutation
 from crm_plugin.graphql.rules import audience_arguments, language_of, rule_of
 from crm_plugin.shop import Actor
-
-T = TypeVar("T")
 
 #: The contacts that a preview shows, and the most of them.
 USUALLY_SAMPLED = 10
 MOST_SAMPLED = 50
 _LONGEST_REQUEST_ID = 100
-
-
-def _errors_field() -> Any:
-    return graphene.List(
-        graphene.NonNull(CrmError), required=True, description="What was refused; empty when it was answered."
-    )
-
-
-def _answered(answer: type[T], body: Callable[[], T]) -> T:
-    try:
-        found = body()
-    except CRMError as error:
-        return answer(errors=[as_payload(error)])  # type: ignore[call-arg]
-    found.errors = []  # type: ignore[attr-defined]
-    return found
 
 
 class CrmReachable(graphene.ObjectType):
@@ -61,7 +44,7 @@ class CrmAudiencePreview(graphene.ObjectType):
     summary = graphene.String(description="The audience in a plain sentence.")
     warnings = graphene.List(graphene.NonNull(graphene.String), description="What is allowed but hardly meant.")
     seconds = graphene.Float(description="How long it took to count.")
-    errors = _errors_field()
+    errors = errors_field()
 
 
 @admits(Caller.VIEWER)
@@ -92,7 +75,7 @@ def _preview(
             seconds=found.seconds,
         )
 
-    return _answered(CrmAudiencePreview, body)
+    return answered(CrmAudiencePreview, body)
 
 
 def _name(actor: Actor, request_id: str) -> str:
@@ -117,7 +100,7 @@ class CrmAudienceExplanation(graphene.ObjectType):
     lines = graphene.List(
         graphene.NonNull(CrmExplanationLine), description="Every condition, each before those inside it."
     )
-    errors = _errors_field()
+    errors = errors_field()
 
 
 @admits(Caller.VIEWER)
@@ -131,7 +114,7 @@ def _explain(
         found = audience.explain(rule_of(**of), pk, language=language_of(language))
         return CrmAudienceExplanation(holds=found.holds, lines=list(_lines(found)))
 
-    return _answered(CrmAudienceExplanation, body)
+    return answered(CrmAudienceExplanation, body)
 
 
 def _lines(found: Explanation, depth: int = 0) -> Iterator[CrmExplanationLine]:

@@ -12,6 +12,7 @@ from crm_plugin.automations import Campaign, CampaignState
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import refuse_naive, row_key
+from crm_plugin.graphql.campaign_statistics import CrmCampaignStatistics, told
 from crm_plugin.graphql.loaders import loaders
 from crm_plugin.graphql.mutation import CrmMutation
 from crm_plugin.graphql.pagination import list_field, page_of_rows
@@ -38,6 +39,10 @@ def _has_unpublished_changes(campaign: Campaign, _info: Any) -> bool:
     return campaign.version is None or campaign.version.definition != campaign.draft
 
 
+def _statistics(campaign: Campaign, info: Any) -> Any:
+    return loaders(info).statistics.load(campaign.pk).then(told)
+
+
 def _in_flight(campaign: Campaign, info: Any) -> Any:
     return loaders(info).in_flight.load(campaign.pk)
 
@@ -58,6 +63,9 @@ class CrmCampaign(graphene.ObjectType):
     )
     in_flight = graphene.Int(
         required=True, resolver=_in_flight, description="People on their way through it now, whatever their version."
+    )
+    statistics = graphene.Field(
+        CrmCampaignStatistics, required=True, resolver=_statistics, description="What became of its people."
     )
     starts_at = DateTime(description="Nobody enters, and nothing is sent, before this moment.")
     ends_at = DateTime(description="Nobody enters, and nothing is sent, from this moment on.")
@@ -128,11 +136,11 @@ class CrmCampaignUpdateInput(graphene.InputObjectType):
 _MOMENTS = ("starts_at", "ends_at")
 
 
-def _given_definition(definition: dict[str, Any] | None, *, recipe: str | None) -> dict[str, Any]:
+def _created(*, definition: dict[str, Any] | None = None, recipe: str | None = None, **more: Any) -> Campaign:
     if definition is not None and recipe is None:
-        return definition
+        return automations.create_campaign(definition=definition, **more)
     if recipe is not None and definition is None:
-        return automations.recipe(recipe)
+        return automations.create_from_recipe(recipe, **more)
     raise InvalidInput("Give either a definition or a recipe.", field="definition", code="REQUIRED")
 
 
@@ -151,14 +159,7 @@ class CrmCampaignCreate(CrmMutation):
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
         """Create it from the definition or from the recipe."""
         refuse_naive(input, _MOMENTS)
-        return cls(
-            campaign=automations.create_campaign(
-                name=input["name"],
-                definition=_given_definition(input.get("definition"), recipe=input.get("recipe")),
-                starts_at=input.get("starts_at"),
-                ends_at=input.get("ends_at"),
-            )
-        )
+        return cls(campaign=_created(**input))
 
 
 class CrmCampaignUpdate(CrmMutation):
@@ -199,7 +200,7 @@ class CrmCampaignPublish(CrmMutation):
 
 
 class CrmCampaignPause(CrmMutation):
-    """Let nobody enter and send nothing until it is published again. Requires manage_crm."""
+    """Let nobody enter and send nothing until it goes on; everybody stays where they are. Requires manage_crm."""
 
     campaign = graphene.Field(CrmCampaign)
 

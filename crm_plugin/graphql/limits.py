@@ -19,6 +19,8 @@ _PAGE: Final = {"complexity": 1, "multipliers": ["first", "last"]}
 _READ: Final = {"complexity": 1}
 #: What is computed over all people: ten in one request, here as in Saleor with its default limit.
 _COUNT: Final = {"complexity": 5_000}
+#: What is counted over the people of one row.
+_SUM: Final = {"complexity": 20}
 
 #: Type -> field -> cost, in the form of Saleor's ``COST_MAP``; what is not named costs nothing there.
 COSTS: Final[dict[str, dict[str, Any]]] = {
@@ -29,25 +31,34 @@ COSTS: Final[dict[str, dict[str, Any]]] = {
         "crmAudiencePreview": _COUNT,
         "crmBoughtAlso": _COUNT,
         "crmCampaign": _READ,
+        "crmCampaignDefinitionSchema": _READ,
+        "crmCampaignDryRun": _COUNT,
+        "crmCampaignExplain": _COUNT,
+        "crmCampaignPublishPreview": _COUNT,
         "crmCampaigns": _PAGE,
         "crmCartedNotBought": _COUNT,
         "crmContacts": _PAGE,
+        "crmEnrollments": _PAGE,
         "crmExports": _PAGE,
         "crmGroupSearch": _READ,
         "crmListImport": _READ,
         "crmListImports": _PAGE,
         "crmMe": _READ,
+        "crmMessageExplain": _READ,
         "crmMessages": _PAGE,
         "crmProductsCartedNotBought": _COUNT,
         "crmProductsViewedNotBought": _COUNT,
+        "crmRecipes": _PAGE,
         "crmSegment": _READ,
         "crmSegments": _PAGE,
         "crmSettings": _READ,
         "crmTopInterests": _COUNT,
         "crmViewedNotBought": _COUNT,
+        "crmWebhookSecret": _READ,
     },
-    "CrmCampaign": {"inFlight": _READ},
+    "CrmCampaign": {"inFlight": _READ, "statistics": _SUM},
     "CrmContact": {"consents": _READ, "inflow": _READ, "score": _READ, "segments": _READ, "spent": _READ},
+    "CrmEnrollment": {"campaign": _READ, "contact": _READ, "stepId": _READ},
     "CrmListImport": {"segment": _READ},
     "CrmMe": {"consents": _READ, "likes": _PAGE},
     "CrmMessage": {"campaign": _READ, "contact": _READ},

@@ -47,6 +47,8 @@ class Loaders:
         self.segments = _loader(audience.segments_of, default=())
         self.sentence = _loader(_sentences)
         self.spends = _loader(_spends, default=())
+        self.statistics = _loader(automations.statistics)
+        self.step_ids = _loader(automations.step_ids, default=())
 
 
 def loaders(info: Any) -> Loaders:

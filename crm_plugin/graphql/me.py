@@ -15,6 +15,7 @@ from crm_plugin.graphql.contacts import CrmChannel, CrmConsent, consents_in_orde
 from crm_plugin.graphql.likes import CrmLikeConnection, page_of_likes
 from crm_plugin.graphql.mutation import CrmMutation
 from crm_plugin.graphql.pagination import list_field
+from crm_plugin.graphql.scalars import JSON
 from crm_plugin.shop import Actor, Permission
 
 _LONGEST_SOURCE = 64
@@ -29,6 +30,13 @@ def _likes(actor: Actor, _info: Any, **page: Any) -> Any:
 def _own_consents(actor: Actor, _info: Any) -> list[CrmConsent]:
     contact = contacts.find(customer_id=actor.customer_id)
     return [] if contact is None else _consents(contact)
+
+
+@reads
+def _own_attributes(actor: Actor, _info: Any) -> dict[str, Any]:
+    contact = contacts.find(customer_id=actor.customer_id)
+    shown = {one.name for one in contacts.attributes() if one.is_shown_to_customer}
+    return {} if contact is None else {name: value for name, value in contact.attributes.items() if name in shown}
 
 
 def _customer_id(actor: Actor, _info: Any) -> str:
@@ -46,6 +54,11 @@ class CrmMe(graphene.ObjectType):
         required=True,
         resolver=_own_consents,
         description="Channels the customer has said something about.",
+    )
+    attributes = JSON(
+        required=True,
+        resolver=_own_attributes,
+        description="The customer's own values, by name, of the attributes that the merchant lets them see.",
     )
 
 

@@ -27,6 +27,9 @@ class CrmSettings(graphene.ObjectType):
     consent_text = graphene.String(required=True, description="Why the reader gets this mail.")
     email_cap_count = graphene.Int(required=True, description="At most so many marketing e-mails a person …")
     email_cap_hours = graphene.Int(required=True, description="… in so many hours; 0: no cap.")
+    delivered_after_days = graphene.Int(
+        required=True, description="An order counts as delivered so long after it was sent; 0: only when the shop says."
+    )
     updated_at = DateTime(description="Null: never changed.")
 
 
@@ -35,11 +38,21 @@ def _settings(_actor: Actor, _info: Any) -> Merchant:
     return merchant.load()
 
 
+@admits(Caller.MANAGER)
+def _webhook_secret(_actor: Actor, _info: Any) -> str:
+    return merchant.webhook_secrets()[0]
+
+
 class SettingsQueries(graphene.ObjectType):
     """Root fields that read the settings."""
 
     crm_settings = graphene.Field(
         CrmSettings, description="What the merchant decides. Requires view_crm.", resolver=_settings
+    )
+    crm_webhook_secret = graphene.String(
+        required=True,
+        description="By which a receiver knows that a webhook is ours (Standard Webhooks). Requires manage_crm.",
+        resolver=_webhook_secret,
     )
 
 
@@ -56,6 +69,7 @@ class CrmSettingsInput(graphene.InputObjectType):
     consent_text = graphene.String()
     email_cap_count = graphene.Int()
     email_cap_hours = graphene.Int()
+    delivered_after_days = graphene.Int(description="0 to 60.")
 
 
 class CrmSettingsUpdate(CrmMutation):
@@ -75,7 +89,22 @@ class CrmSettingsUpdate(CrmMutation):
         return cls(settings=merchant.update(**input))
 
 
+class CrmWebhookSecretRotate(CrmMutation):
+    """Sign webhooks with a new secret, and with the one before it as well. Requires manage_crm."""
+
+    secret = graphene.String(description="The new one.")
+
+    class Meta:
+        caller = Caller.MANAGER
+
+    @classmethod
+    def perform(cls, _actor: Actor) -> Self:
+        """Make a new secret."""
+        return cls(secret=merchant.rotate_webhook_secret())
+
+
 class SettingsMutations(graphene.ObjectType):
     """Root fields that change the settings."""
 
     crm_settings_update = CrmSettingsUpdate.Field()
+    crm_webhook_secret_rotate = CrmWebhookSecretRotate.Field()

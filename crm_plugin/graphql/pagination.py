@@ -78,25 +78,27 @@ def list_field(
     )
 
 
-def page_of_rows(connection: type[graphene.relay.Connection], rows: QuerySet[M], **page: Any) -> Any:
-    """Return the page of ``rows`` (which have ``created_at``), newest first, in one query."""
+def page_of_rows(
+    connection: type[graphene.relay.Connection], rows: QuerySet[M], *, moment: str = "created_at", **page: Any
+) -> Any:
+    """Return the page of ``rows``, newest first by the column ``moment``, in one query."""
     window = Window.read(**page)
     if window.after is not None:
-        rows = rows.filter(_beyond("lt", *_decoded(window.after, "after", parse=_row_place)))
+        rows = rows.filter(_beyond("lt", moment, *_decoded(window.after, "after", parse=_row_place)))
     if window.before is not None:
-        rows = rows.filter(_beyond("gt", *_decoded(window.before, "before", parse=_row_place)))
-    order = ("created_at", "id") if window.is_backward else ("-created_at", "-id")
-    found = [(row, _row_cursor(row)) for row in rows.order_by(*order)[: window.size + 1]]
+        rows = rows.filter(_beyond("gt", moment, *_decoded(window.before, "before", parse=_row_place)))
+    order = (moment, "id") if window.is_backward else (f"-{moment}", "-id")
+    found = [(row, _row_cursor(row, moment)) for row in rows.order_by(*order)[: window.size + 1]]
     return _assemble(connection, found, window=window)
 
 
-def _beyond(way: str, created_at: datetime, pk: int) -> Q:
+def _beyond(way: str, moment: str, at: datetime, pk: int) -> Q:
     # The first condition says nothing that the second does not; it is what PostgreSQL can use the index for.
-    return Q((f"created_at__{way}e", created_at)) & (Q((f"created_at__{way}", created_at)) | Q((f"id__{way}", pk)))
+    return Q((f"{moment}__{way}e", at)) & (Q((f"{moment}__{way}", at)) | Q((f"id__{way}", pk)))
 
 
-def _row_cursor(row: Any) -> str:
-    return _encoded(row.created_at.isoformat(), row.pk)
+def _row_cursor(row: Any, moment: str) -> str:
+    return _encoded(getattr(row, moment).isoformat(), row.pk)
 
 
 def _row_place(created_at: Any, pk: Any) -> tuple[datetime, int]:

@@ -9,11 +9,15 @@ its state ``sending`` is committed. This room knows neither campaigns nor shops:
 Where to start: ``delivery.deliver`` is the loop, ``outbox`` the queue, ``templates`` what a merchant may write.
 """
 
+from crm_plugin.messaging.declared import attributes_named
 from crm_plugin.messaging.delivery import deliver
+from crm_plugin.messaging.foreseeing import foresee
+from crm_plugin.messaging.gates import Planned
 from crm_plugin.messaging.languages import choose_language
 from crm_plugin.messaging.models import Link, Message, MessageClass, MessageState, Template
 from crm_plugin.messaging.outbox import Claimed, Delivered, Draft, claim, enqueue, sweep
-from crm_plugin.messaging.outcomes import Go, Hold, Item, Reason, Skip, Verdict
+from crm_plugin.messaging.outcomes import CampaignCap, Go, Hold, Item, Reason, Skip, Verdict
+from crm_plugin.messaging.responses import Responses, responses
 from crm_plugin.messaging.templates import Content, TemplateSource, save_template
 from crm_plugin.messaging.tracking import (
     Addressee,
@@ -24,10 +28,13 @@ from crm_plugin.messaging.tracking import (
     read_open,
     read_unsubscribe,
 )
-from crm_plugin.messaging.upkeep import absorb, forget, lag, messages
+from crm_plugin.messaging.upkeep import absorb, forget, lag, messages, refresh_stale
+from crm_plugin.messaging.webhooks import CallDraft, deliver_calls, enqueue_calls
 
 __all__ = [
     "Addressee",
+    "CallDraft",
+    "CampaignCap",
     "Claimed",
     "Content",
     "Delivered",
@@ -39,7 +46,9 @@ __all__ = [
     "Message",
     "MessageClass",
     "MessageState",
+    "Planned",
     "Reason",
+    "Responses",
     "Skip",
     "Template",
     "TemplateSource",
@@ -47,10 +56,14 @@ __all__ = [
     "Verdict",
     "absorb",
     "addressee",
+    "attributes_named",
     "choose_language",
     "claim",
     "deliver",
+    "deliver_calls",
     "enqueue",
+    "enqueue_calls",
+    "foresee",
     "forget",
     "lag",
     "messages",
@@ -58,6 +71,8 @@ __all__ = [
     "read_click",
     "read_open",
     "read_unsubscribe",
+    "refresh_stale",
+    "responses",
     "save_template",
     "sweep",
 ]

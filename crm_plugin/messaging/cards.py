@@ -30,10 +30,14 @@ class Cards:
         port = shop.current()
         return cls({language: port.product_cards(some, language=language) for language, some in refs.items()})
 
-    def judge(self, item: Item, *, language: str) -> Reason | None:
-        """Return why the item must not be shown; None when it may."""
+    def judge(self, item: Item, *, language: str, is_offer: bool = True) -> Reason | None:
+        """Return why the item must not be shown; None when it may. What is not offered need not be for sale."""
         card = self._cards[language].get(_ref(item))
-        if card is None or not card.is_purchasable:
+        if card is None:
+            return Reason.UNAVAILABLE
+        if not is_offer:
+            return None
+        if not card.is_purchasable:
             return Reason.UNAVAILABLE
         if item.currency and card.price.currency != item.currency:
             return Reason.UNAVAILABLE

@@ -14,7 +14,7 @@ from typing import Any
 from crm_plugin import contacts, merchant, shop
 from crm_plugin.contacts import Reach
 from crm_plugin.merchant import Merchant
-from crm_plugin.messaging import liquid
+from crm_plugin.messaging import liquid, variables
 from crm_plugin.messaging.cards import Cards
 from crm_plugin.messaging.languages import choose_language, label_subject
 from crm_plugin.messaging.models import MessageClass, Template
@@ -112,30 +112,45 @@ def _compose_one(claimed: Claimed, verdict: Verdict, desk: _Desk, cards: Cards) 
     language = _language(claimed, desk)
     if language is None:
         return Composed(claimed, Skip(Reason.NO_ADDRESS))
-    judged = [(item, cards.judge(item, language=language)) for item in verdict.items]
+    shown = verdict.items if _shows_items(desk.templates[claimed.template_id][language]) else ()
+    judged = [(item, cards.judge(item, language=language, is_offer=verdict.is_offer)) for item in shown]
     items = tuple(item for item, reason in judged if reason is None)
     if judged and not items:
         return Composed(claimed, Skip(judged[0][1] or Reason.UNAVAILABLE))
     try:
-        return Composed(claimed, _write(claimed, items, language, desk, cards))
+        return Composed(claimed, _write(claimed, items, verdict.extras, language, desk, cards))
     except Exception:
         # A template that was fine with made-up values can still break on real ones; the batch must not.
         logger.exception("crm: message %s could not be rendered", claimed.public_id)
         return Composed(claimed, Skip(Reason.RENDER_FAILED))
 
 
-def _write(claimed: Claimed, items: tuple[Item, ...], language: str, desk: _Desk, cards: Cards) -> Letter:
+def _shows_items(compiled: Mapping[str, str]) -> bool:
+    """Whether the message is about products: one that names none goes out whatever became of them."""
+    parts = {"subject": False, "text": False, "html": True}
+    return any("items" in variables.names(liquid.parse(compiled[part], escapes=e)) for part, e in parts.items())
+
+
+def _write(
+    claimed: Claimed, items: tuple[Item, ...], extras: Mapping[str, Any], language: str, desk: _Desk, cards: Cards
+) -> Letter:
     compiled = desk.templates[claimed.template_id][language]
     reach = desk.reaches[claimed.contact_id]
     links = Links(claimed.public_id, public_url=desk.public_url, found=desk.found)
     is_marketing = claimed.message_class == MessageClass.MARKETING
     values = {
         **desk.shared,
-        "contact": {"first_name": reach.first_name, "last_name": reach.last_name},
+        "contact": {
+            "first_name": reach.first_name,
+            "last_name": reach.last_name,
+            "attributes": variables.Lenient(reach.attributes),
+        },
+        **variables.filled(extras, language=language),
         "unsubscribe_url": links.unsubscribe_url,
         "open_url": links.open_url,
         "items": [cards.values(item, language=language) for item in items],
         liquid.LINKS: links,
+        liquid.LANGUAGE: language,
     }
     subject = liquid.parse(compiled["subject"], escapes=False).render(values)
     return Letter(

@@ -24,7 +24,7 @@ from crm_plugin.messaging.composing import Composed, Letter, compose
 from crm_plugin.messaging.gates import Gatekeeper
 from crm_plugin.messaging.models import MessageState
 from crm_plugin.messaging.outbox import Claimed, Delivered, Marking, Settlement
-from crm_plugin.messaging.outcomes import Hold, Reason, Skip, Verdict
+from crm_plugin.messaging.outcomes import CampaignCap, Go, Hold, Reason, Skip, Verdict
 from crm_plugin.messaging.tracking import store_links
 
 Report = Callable[[Sequence[Delivered]], None]
@@ -39,6 +39,7 @@ class _Parcel:
 
     claimed: Claimed
     letter: Letter
+    cap: CampaignCap | None = None
 
 
 def deliver(claimed: Sequence[Claimed], *, verdicts: Mapping[int, Verdict], on_outcomes: Report) -> int:
@@ -53,13 +54,21 @@ def deliver(claimed: Sequence[Claimed], *, verdicts: Mapping[int, Verdict], on_o
     composed, links = compose(claimed, verdicts=verdicts)
     _settle([settled for one in composed if (settled := _early(one)) is not None], on_outcomes)
     store_links(links)
-    parcels = [_Parcel(one.claimed, one.result) for one in composed if isinstance(one.result, Letter)]
+    parcels = [
+        _Parcel(one.claimed, one.result, _cap(verdicts[one.claimed.message_id]))
+        for one in composed
+        if isinstance(one.result, Letter)
+    ]
     us = merchant.load()
     sent = 0
     for kind in dict.fromkeys(one.claimed.channel for one in parcels):
         hand = _Hand(kind, channels.get(kind), us, on_outcomes)
         sent += hand.out([one for one in parcels if one.claimed.channel == kind])
     return sent
+
+
+def _cap(verdict: Verdict) -> CampaignCap | None:
+    return verdict.cap if isinstance(verdict, Go) else None
 
 
 def _early(composed: Composed) -> Settlement | None:
@@ -135,8 +144,11 @@ class _Hand:
             # Two workers must not both find the same person under the cap, nor miss a withdrawal.
             _lock(ids)
             reaches = contacts.reach(ids, channel=self.kind)
-            keeper = Gatekeeper.on_duty(self.merchant, contact_ids=ids, channel=self.kind, now=clock.now())
-            judged = [(one, keeper.refusal(one.claimed, reaches.get(one.claimed.contact_id))) for one in chunk]
+            caps = {one.claimed.campaign_id: one.cap for one in chunk if one.cap is not None}
+            keeper = Gatekeeper.on_duty(self.merchant, contact_ids=ids, channel=self.kind, now=clock.now(), caps=caps)
+            judged = [
+                (one, keeper.refusal(one.claimed, reaches.get(one.claimed.contact_id), cap=one.cap)) for one in chunk
+            ]
             going = [(one, reaches[one.claimed.contact_id]) for one, reason in judged if reason is None]
             marked = outbox.mark_sending([_marking(*pair) for pair in going], lease_until=lease_until)
             refused = [

@@ -116,3 +116,46 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return self.url[:80]
+
+
+class CallState(models.TextChoices):
+    """The life of a webhook call: queued -> sending -> sent | failed; a lost one is tried again, by the same id."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class WebhookCall(models.Model):
+    """One call of another system that a campaign asked for: unique for the run and the step.
+
+    The receiver tells a repeated call by its id (``public_id``), as Standard Webhooks asks.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
+    contact = models.ForeignKey("crm_plugin.Contact", on_delete=models.CASCADE, related_name="+")
+    enrollment = models.ForeignKey("crm_plugin.Enrollment", on_delete=models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey("crm_plugin.Campaign", on_delete=models.CASCADE, related_name="+")
+    step_id = models.CharField(max_length=40)
+    url = models.CharField(max_length=500)
+    payload: models.JSONField[Any, Any] = models.JSONField()
+    state = models.CharField(max_length=8, choices=CallState.choices, default=CallState.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    response_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    detail = models.CharField(max_length=500, blank=True, default="")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("enrollment", "step_id"), name="crm_call_once"),)
+        indexes = (
+            models.Index(fields=("due_at", "id"), condition=Q(state__in=("queued", "sending")), name="crm_call_due"),
+        )
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"call {self.public_id}"

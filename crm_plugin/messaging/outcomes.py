@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -19,12 +20,15 @@ class Reason(StrEnum):
     CAMPAIGN_NOT_STARTED = "campaign_not_started"
     CAMPAIGN_ENDED = "campaign_ended"
     CAMPAIGN_PAUSED = "campaign_paused"
+    CAMPAIGN_ARCHIVED = "campaign_archived"
     STALE = "stale"
     PRICE_RESTORED = "price_restored"
     SOLD_OUT = "sold_out"
     UNAVAILABLE = "unavailable"
     BOUGHT = "bought"
     EXITED = "exited"
+    QUIET_HOURS = "quiet_hours"
+    CAMPAIGN_CAP = "campaign_cap"
     RENDER_FAILED = "render_failed"
     ADDRESS_REFUSED = "address_refused"
     REJECTED = "rejected"
@@ -66,10 +70,29 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignCap:
+    """At most ``count`` messages of the campaign for one person within ``time``; what is above it is skipped."""
+
+    count: int
+    time: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
-    """The message may go out, about these items."""
+    """The message may go out, about these items.
+
+    Attributes:
+        items: the products that it is about.
+        is_offer: whether they are offered, so that what cannot be bought now is left out.
+        extras: what else a template may name: ``cart``, ``order``, ``event``, ``coupon``, ``coupons``
+            (``variables.EXTRAS``); what is missing is empty.
+        cap: how many messages the campaign allows itself.
+    """
 
     items: tuple[Item, ...] = ()
+    is_offer: bool = True
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    cap: CampaignCap | None = None
 
 
 @dataclass(frozen=True, slots=True)

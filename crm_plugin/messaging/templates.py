@@ -153,7 +153,8 @@ def _sample() -> dict[str, Any]:
     """Return made-up values for every variable, to try a template on."""
     item: dict[str, Any] = dict.fromkeys(variables.ITEM, "10") | {"available": 3, "drop_percent": 20}
     return {
-        "contact": {"first_name": "Ada", "last_name": ""},
+        "contact": {"first_name": "Ada", "last_name": "", "attributes": variables.Lenient()},
+        **variables.filled({"coupons": [{}, {}]}, language="en"),
         "shop": {"name": "Shop", "url": "https://shop.example/"},
         "sender": {"name": "Shop", "postal_address": "1 Street"},
         "consent_text": "You asked for it.",
@@ -161,6 +162,7 @@ def _sample() -> dict[str, Any]:
         "open_url": "https://shop.example/open.gif",
         "items": [item, item],
         liquid.LINKS: SimpleNamespace(track=str),
+        liquid.LANGUAGE: "en",
     }
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, F, Min, QuerySet
+from django.db.models.functions import Greatest
 
 from crm_plugin import clock
-from crm_plugin.messaging.models import Message, MessageState
+from crm_plugin.messaging.models import CallState, Message, MessageState, WebhookCall
 from crm_plugin.messaging.outcomes import Reason
+from crm_plugin.messaging.webhooks import lag_of_calls
 
 
 def messages() -> QuerySet[Message]:
@@ -30,7 +32,18 @@ def lag() -> dict[str, float]:
         "failed_rows_of_a_day": today.filter(state=MessageState.FAILED).count(),
         "unknown_rows": Message.objects.filter(state=MessageState.UNKNOWN).count(),
         "due_oldest_seconds": (now - due).total_seconds() if due else 0.0,
+        **lag_of_calls(),
     }
+
+
+def refresh_stale(campaign_id: int, stale_at: datetime) -> int:
+    """Give the queued messages of a campaign that goes on after a pause until ``stale_at``; return how many.
+
+    Those that were held for the pause are due now.
+    """
+    queued = Message.objects.filter(campaign_id=campaign_id, state=MessageState.QUEUED)
+    queued.filter(reason=Reason.CAMPAIGN_PAUSED, due_at__gt=clock.now()).update(due_at=clock.now())
+    return queued.update(stale_at=Greatest(F("stale_at"), stale_at))
 
 
 def absorb(source_id: int, target_id: int) -> None:
@@ -40,6 +53,7 @@ def absorb(source_id: int, target_id: int) -> None:
     """
     Message.objects.filter(contact_id=source_id, state=MessageState.QUEUED).update(lease_until=None, lease_token=None)
     Message.objects.filter(contact_id=source_id).update(contact_id=target_id)
+    WebhookCall.objects.filter(contact_id=source_id).update(contact_id=target_id)
 
 
 def forget(contact_ids: Collection[int]) -> None:
@@ -53,3 +67,8 @@ def forget(contact_ids: Collection[int]) -> None:
         lease_token=None,
     )
     mine.update(recipient="", subject="", detail="", provider_id="")
+    calls = WebhookCall.objects.filter(contact_id__in=contact_ids)
+    calls.filter(state=CallState.QUEUED).update(
+        state=CallState.FAILED, finished_at=clock.now(), lease_until=None, lease_token=None
+    )
+    calls.update(payload={}, detail="")

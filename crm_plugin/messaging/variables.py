@@ -6,9 +6,12 @@ found as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any, Final
 
+from babel.dates import format_date
 from liquid import BoundTemplate
 from liquid.ast import Node
 from liquid.builtin.expressions import FilteredExpression, LoopExpression, Path
@@ -17,19 +20,36 @@ from liquid.builtin.tags.for_tag import ForNode
 from liquid.context import RenderContext
 from liquid.expression import Expression
 
+from crm_plugin.money import Money
+
 #: A value, an object (its fields) or a list (the shape of its elements). None: a plain value.
 Shape = dict[str, "Shape"] | list["Shape"] | None
+
+
+class Anything(dict[str, "Shape"]):
+    """An object whose fields are the merchant's own: any name is a plain value, empty where there is none."""
+
 
 ITEM: Final[dict[str, Shape]] = dict.fromkeys((
     "name", "url", "image_url", "price", "regular_price", "baseline_price", "drop_percent", "available",
 ))  # fmt: skip
+COUPON: Final[dict[str, Shape]] = dict.fromkeys(("code", "expires_on", "name"))
+#: What only some runs know; empty in the messages of others.
+EXTRAS: Final[dict[str, Shape]] = {
+    "cart": dict.fromkeys(("url", "count", "quantity", "total")),
+    "order": dict.fromkeys(("number", "total")),
+    "event": Anything(),
+    "coupon": COUPON,
+    "coupons": [COUPON],
+}
 VARIABLES: Final[dict[str, Shape]] = {
-    "contact": {"first_name": None, "last_name": None},
+    "contact": {"first_name": None, "last_name": None, "attributes": Anything()},
     "shop": {"name": None, "url": None},
     "sender": {"name": None, "postal_address": None},
     "consent_text": None,
     "unsubscribe_url": None,
     "items": [ITEM],
+    **EXTRAS,
 }
 _LIST_PROPERTIES = frozenset({"size", "first", "last"})
 _FORLOOP: Final[dict[str, Shape]] = dict.fromkeys(
@@ -56,6 +76,39 @@ def check(template: BoundTemplate) -> None:
         _check_node(node, scope, static)
 
 
+def filled(extras: Mapping[str, Any], *, language: str) -> dict[str, Any]:
+    """Return the extras of a message with every name that a template may use; what is not known is empty."""
+    return {name: _filled(shape, extras.get(name), language) for name, shape in EXTRAS.items()}
+
+
+def _filled(shape: Shape, value: Any, language: str) -> Any:
+    match shape:
+        case Anything():
+            return Lenient(value or {})
+        case dict():
+            known = value or {}
+            return {name: _filled(inner, known.get(name), language) for name, inner in shape.items()}
+        case list():
+            return [_filled(shape[0], one, language) for one in value or ()]
+        case _ if isinstance(value, Money):
+            return value.format(language=language)
+        case _ if isinstance(value, date):
+            return format_date(value, "long", locale=language.replace("-", "_"))
+        case _:
+            return "" if value is None else value
+
+
+class Lenient(dict[str, Any]):
+    """An object of which a template may name any field; one that is not there is empty."""
+
+    def __missing__(self, _name: str) -> str:
+        return ""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+
+@lru_cache(maxsize=512)
 def names(template: BoundTemplate) -> frozenset[str]:
     """Return the first words of all variables that the template names."""
     return frozenset(template.analyze(include_partials=False).variables)
@@ -111,6 +164,8 @@ def _resolve(path: Path, scope: Scope) -> Shape:
 
 def _step(shape: Shape, segment: object, path: Path) -> Shape:
     match shape:
+        case Anything() if isinstance(segment, str):
+            return None
         case dict() if isinstance(segment, str) and segment in shape:
             return shape[segment]
         case list() if isinstance(segment, str) and segment in _LIST_PROPERTIES:

@@ -11,6 +11,7 @@ from crm_plugin.shop.goods import Group, GroupKind, Offer, ProductCard, ProductR
 from crm_plugin.shop.people import Actor, Customer, Like, Permission
 from crm_plugin.shop.port import Operator, Page, Position, Shop, ShopChannel, ShopIdentity, current, install
 from crm_plugin.shop.trade import Cart, Line, Order, OrderState
+from crm_plugin.shop.vouchers import Voucher
 
 __all__ = [
     "Actor",
@@ -34,6 +35,7 @@ __all__ = [
     "Shop",
     "ShopChannel",
     "ShopIdentity",
+    "Voucher",
     "current",
     "install",
 ]

@@ -33,15 +33,18 @@ class FactKind(StrEnum):
     BOUGHT = "bought"
     PAID = "paid"
     FULFILLED = "fulfilled"
+    DELIVERED = "delivered"  #: told by the shop, or derived some days after the order was sent
     CANCELLED = "cancelled"
     REFUNDED = "refunded"
     REVIEWED = "reviewed"
-    COUPON_ISSUED = "coupon_issued"
+    COUPON_ISSUED = "coupon_issued"  #: ``subject`` is the code; ``data``: ``expires_on`` (a day), ``voucher``
     COUPON_USED = "coupon_used"
+    FORM_SUBMITTED = "form_submitted"  #: ``subject`` is the form's name, ``data`` its fields
     CUSTOM = "custom"  #: a custom event of the storefront; ``subject`` is its name
     SEGMENT_JOINED = "segment_joined"
     SEGMENT_LEFT = "segment_left"
     CATALOGUE_CHANGED = "catalogue_changed"
+    VOUCHER_CREATED = "voucher_created"  #: ``subject`` is the shop's id of the voucher
     MESSAGE_OPENED = "message_opened"
     MESSAGE_CLICKED = "message_clicked"
 

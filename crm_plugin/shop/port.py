@@ -14,6 +14,7 @@ from crm_plugin.shop.facts import Fact
 from crm_plugin.shop.goods import Group, Offer, ProductCard, ProductRef
 from crm_plugin.shop.people import Actor, Customer, Like
 from crm_plugin.shop.trade import Cart, Order
+from crm_plugin.shop.vouchers import Voucher
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,9 @@ class Shop(Protocol):
 
     def orders(self, order_refs: Collection[str]) -> Mapping[str, Order]:
         """Return the placed orders; drafts and unconfirmed ones are left out."""
+
+    def vouchers(self, voucher_refs: Collection[str], *, among: Collection[str]) -> Mapping[str, Voucher]:
+        """Return the vouchers for shoppers; one for some goods only, with those products ``among`` that it covers."""
 
     def likes(self, customer_id: str) -> Sequence[Like]:
         """Return what the customer likes, newest first."""

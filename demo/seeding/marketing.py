@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from crm_plugin import automations, contacts, merchant, pipeline
 from crm_plugin.contacts import ChannelKind, Person
+from demo.seeding.people import People
 
 RECIPE = "liked_price_drop"
 CAMPAIGN_NAME = "Liked product: price drop"
@@ -48,9 +48,9 @@ def learn_history(*, say: Callable[[str], None]) -> int:
     return total
 
 
-def ask_for_consent(chance: Random, *, customers: list[Any], always: Any) -> int:
-    """Grant e-mail consent for most customers, and for ``always``; return for how many."""
-    agreed = [user for user in customers if user.pk == always.pk or chance.random() < CONSENT_SHARE]
+def ask_for_consent(chance: Random, *, people: People) -> int:
+    """Grant e-mail consent for most customers, and for those of the story; return for how many."""
+    agreed = [*people.cast, *(user for user in people.others if chance.random() < CONSENT_SHARE)]
     for user in agreed:
         contact = contacts.get_or_create(Person(str(user.pk), contacts.normalize_email(user.email)))
         contacts.set_consent(

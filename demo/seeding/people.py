@@ -11,9 +11,17 @@ from django.contrib.auth.hashers import make_password
 from django.utils.text import slugify
 from oscar.core.compat import get_user_model
 
-from demo.accounts import PASSWORD, SHOPPER_EMAIL, STAFF_EMAIL
+from demo.accounts import CART_EMAIL, PASSWORD, REVIEW_EMAIL, SHOPPER_EMAIL, STAFF_EMAIL, WIN_BACK_EMAIL
 
 User: Any = get_user_model()
+
+#: The people of the story, with a past that nobody else gives them, or none.
+CAST = (
+    (SHOPPER_EMAIL, "Hana", "Lee"),
+    (CART_EMAIL, "Minji", "Park"),
+    (REVIEW_EMAIL, "Lukas", "Weber"),
+    (WIN_BACK_EMAIL, "Sora", "Kim"),
+)
 
 #: Family name and given name, as people sign; the romanised form makes the address.
 KOREAN = (
@@ -57,20 +65,30 @@ class People:
     """Everybody with an account."""
 
     customers: list[Any]
-    shopper: Any
     staff: Any
+
+    @property
+    def cast(self) -> list[Any]:
+        """The people of the story; the shopper is the first."""
+        return self.customers[: len(CAST)]
+
+    @property
+    def others(self) -> list[Any]:
+        """Everybody else."""
+        return self.customers[len(CAST) :]
 
 
 def make_people(chance: Random, *, count: int, now: datetime) -> People:
-    """Create ``count`` customers who joined over the last year, the shopper of the story among them, and staff."""
+    """Create ``count`` customers who joined over the last year, the people of the story first, and staff."""
     password = make_password(PASSWORD)
-    shopper = User(email=SHOPPER_EMAIL, first_name="Hana", last_name="Lee", date_joined=now - timedelta(days=200))
-    customers = [shopper, *(_customer(number, chance, now=now) for number in range(1, count))]
+    joined = now - timedelta(days=200)
+    cast = [User(email=email, first_name=first, last_name=last, date_joined=joined) for email, first, last in CAST]
+    customers = [*cast, *(_customer(number, chance, now=now) for number in range(len(cast), count))]
     staff = User(email=STAFF_EMAIL, first_name="Maru", last_name="Staff", is_staff=True, is_superuser=True)
     for user in (*customers, staff):
         user.password, user.username = password, user.email
     User.objects.bulk_create([*customers, staff])
-    return People(customers, shopper, staff)
+    return People(customers, staff)
 
 
 def _customer(number: int, chance: Random, *, now: datetime) -> Any:

@@ -26,9 +26,10 @@ def fill_shop(
     goods = catalogue.make_catalogue(chance, limit=products, say=say)
     everybody = people.make_people(chance, count=customers, now=now)
     say(f"{customers} customers")
-    # The shopper of the story has a quiet past: nothing that would get in the way of what is told.
-    others = everybody.customers[1:]
+    # The people of the story have a quiet past: nothing that would get in the way of what is told.
+    others = everybody.others
     trade.make_orders(chance, customers=others, products=goods, count=orders, now=now)
+    trade.make_past(chance, cast=everybody.cast, products=goods, now=now)
     say(f"{orders} orders over a year")
     lines = trade.make_wishlists(chance, customers=others, products=goods, now=now)
     say(f"{lines} products on wishlists")

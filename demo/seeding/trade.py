@@ -10,9 +10,13 @@ from typing import Any
 from django.contrib.sites.models import Site
 from oscar.core.loading import get_model
 
+from demo.seeding.people import CAST
+
 Order = get_model("order", "Order")
 OrderLine = get_model("order", "Line")
 StockRecord = get_model("partner", "StockRecord")
+ShippingEvent = get_model("order", "ShippingEvent")
+ShippingEventType = get_model("order", "ShippingEventType")
 WishList = get_model("wishlists", "WishList")
 WishLine = get_model("wishlists", "Line")
 
@@ -42,6 +46,33 @@ def make_orders(chance: Random, *, customers: list[Any], products: list[Any], co
         lines += mine
     Order.objects.bulk_create(orders)
     OrderLine.objects.bulk_create(lines)
+
+
+def make_past(chance: Random, *, cast: list[Any], products: list[Any], now: datetime) -> None:
+    """Give two people of the story the orders that campaigns look back at.
+
+    One was delivered a week ago, so that a review can be asked for; one is three months old, and the last.
+    """
+    site = Site.objects.get_current()
+    by_email = {user.email: user for user in cast}
+    _shopper, _cart, review, win_back = (by_email[email] for email, *_ in CAST)
+    delivered = _past_order(chance, review, products, number=FIRST_NUMBER - 1, site=site, at=now - timedelta(days=10))
+    _past_order(chance, win_back, products, number=FIRST_NUMBER - 2, site=site, at=now - timedelta(days=90))
+    kind, _ = ShippingEventType.objects.get_or_create(name="Delivered", defaults={"code": "delivered"})
+    # In bulk, so that no signal tells it as of today: its time is that of its making, until it is changed.
+    ShippingEvent.objects.bulk_create([ShippingEvent(order=delivered, event_type=kind)])
+    ShippingEvent.objects.filter(order=delivered).update(date_created=now - timedelta(days=7))
+
+
+def _past_order(chance: Random, buyer: Any, products: list[Any], *, number: int, site: Site, at: datetime) -> Any:
+    order = _order(str(number), site=site, at=at, now=at)
+    order.user, order.status = buyer, "Complete"
+    records = {row.product_id: row for row in StockRecord.objects.select_related("partner")}
+    line = _line(order, products[0], records[products[0].pk], chance=chance)
+    order.total_incl_tax = order.total_excl_tax = line.line_price_incl_tax
+    order.save()
+    line.save()
+    return order
 
 
 def make_wishlists(chance: Random, *, customers: list[Any], products: list[Any], now: datetime) -> int:

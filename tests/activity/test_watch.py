@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from crm_plugin import activity, clock
-from crm_plugin.activity import DropRule, Source
+from crm_plugin.activity import DropRule, Source, WaveKind
 from crm_plugin.models import Contact, Interest, PriceDrop, PriceWatch
 from crm_plugin.money import Money
 from crm_plugin.shop import Fact, FactKind
@@ -25,12 +25,13 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def look(db):
-    """Look at every watched price now; returns the drops of the wave."""
+    """Look at every watched price now; returns the wave of what became cheaper."""
 
     def run():
         PriceWatch.objects.update(due_at=clock.now())
         with transaction.atomic():
-            return activity.look(1_000).wave
+            found = activity.look(1_000).waves
+        return next((wave for wave in found if activity.kind_of(wave) is WaveKind.PRICE_DROP), None)
 
     return run
 

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, transaction
 
-from crm_plugin import activity, automations, clock, pipeline
+from crm_plugin import activity, automations, clock, contacts, pipeline
 from crm_plugin.errors import InvalidInput, NotFound
-from crm_plugin.models import Campaign, CampaignVersion, Enrollment, Message
+from crm_plugin.models import Attribute, Campaign, CampaignVersion, Enrollment, Message
 from crm_plugin.shop import Fact, FactKind
 from tests.fake_shop import FakeShop
 from tests.stories import CONTENT, consenting, definition, on, open_shop, running, send, wait
+from tests.together import together
 
 pytestmark = pytest.mark.django_db
 
@@ -230,3 +231,115 @@ def test_a_campaign_whose_period_is_over_ends_and_runs_again_only_with_a_new_end
 
     assert (ended, state, again.state) == (1, "ended", "running")
     assert again.version == campaign.version
+
+
+def attribute_named(name, body="{{ contact.attributes.%s }} {{ unsubscribe_url }}"):
+    return send() | {"template": {"en": CONTENT | {"text": body % name}}}
+
+
+def test_a_template_names_only_attributes_that_are_declared():
+    contacts.declare_attribute("points", "number")
+
+    with pytest.raises(InvalidInput) as refused:
+        automations.create_campaign(name="Test", definition=definition(steps=[attribute_named("pionts")]))
+    automations.create_campaign(name="Test", definition=definition(steps=[attribute_named("points")]))
+
+    assert (refused.value.field, refused.value.code) == ("definition.steps.0.template.en.text", "UNKNOWN_VARIABLE")
+    assert "contact.attributes.pionts" in refused.value.message
+    assert Campaign.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{%% if contact.attributes['%s'] %%}a{%% endif %%}{{ unsubscribe_url }}",
+        "{%% for one in contact.attributes.%s %%}{{ one }}{%% endfor %%}{{ unsubscribe_url }}",
+    ],
+)
+def test_an_attribute_is_found_wherever_a_template_names_it(body):
+    with pytest.raises(InvalidInput, match=r"contact\.attributes\.pionts"):
+        automations.create_campaign(name="Test", definition=definition(steps=[attribute_named("pionts", body)]))
+
+
+def test_fields_of_the_event_are_the_merchants_own():
+    step = send() | {"template": {"en": CONTENT | {"text": "{{ event.anything }} {{ unsubscribe_url }}"}}}
+
+    assert automations.create_campaign(name="Test", definition=definition(on("custom"), [step])).pk
+
+
+@pytest.mark.parametrize("kind", [None, "text", "number"])
+def test_a_date_trigger_goes_by_a_declared_date(kind):
+    if kind:
+        contacts.declare_attribute("wedding", kind)
+
+    with pytest.raises(InvalidInput) as refused:
+        automations.create_campaign(name="Test", definition=definition(a_day("wedding")))
+
+    assert refused.value.field == "definition.trigger.attribute"
+    assert not Campaign.objects.exists()
+
+
+@pytest.mark.parametrize("attribute", ["wedding", "joined_at", "first_order_at", "last_order_at"])
+def test_a_date_trigger_goes_by_a_date_of_the_contact_too(attribute):
+    contacts.declare_attribute("wedding", "date")
+
+    assert automations.create_campaign(name="Test", definition=definition(a_day(attribute))).state == "draft"
+
+
+def a_day(attribute):
+    return {"type": "date", "attribute": attribute, "at": "10:00"}
+
+
+def test_steps_that_change_what_is_not_there_are_refused_by_their_place():
+    steps = [send(), {"type": "set_attribute", "id": "s", "name": "nothing", "value": 1}]
+
+    with pytest.raises(InvalidInput) as refused:
+        automations.create_campaign(name="Test", definition=definition(on("liked"), steps))
+
+    assert refused.value.field == "definition.steps.1.name"
+
+
+def test_what_was_fine_when_it_was_saved_is_asked_again_when_it_is_published():
+    open_shop()
+    contacts.declare_attribute("points", "number")
+    campaign = automations.create_campaign(name="Test", definition=definition(steps=[attribute_named("points")]))
+    Attribute.objects.all().delete()
+
+    with pytest.raises(InvalidInput) as refused:
+        automations.publish(campaign.pk)
+
+    assert refused.value.code == "UNKNOWN_VARIABLE"
+    assert Campaign.objects.get().state == "draft"
+
+
+def test_a_recipe_that_goes_by_a_birthday_declares_it():
+    campaign = automations.create_from_recipe("birthday", name="Birthdays")
+
+    named = campaign.draft["trigger"]["attribute"]
+    assert Attribute.objects.get(name=named).kind == "date"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_publish_at_once_make_one_version(fake_shop):
+    campaign = running(on("liked"))
+    automations.update_campaign(campaign.pk, definition=definition(on("liked"), [wait(), send()]))
+
+    together(lambda: automations.publish(campaign.pk), lambda: automations.publish(campaign.pk))
+
+    assert sorted(CampaignVersion.objects.values_list("number", flat=True)) == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_enter_while_somebody_changes_the_campaign(fake_shop, ann):
+    campaign = running(on("signed_up"))
+    entered = []
+
+    def enter():
+        sign_up(ann)
+        entered.append(Enrollment.objects.count())
+
+    with transaction.atomic():
+        automations.update_campaign(campaign.pk, name="Renamed")
+        together(enter)  # would wait for the end of this transaction if the campaign were locked against it
+
+    assert entered == [1]

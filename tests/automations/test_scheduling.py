@@ -184,6 +184,55 @@ def test_a_moment_before_the_campaign_ran_or_while_it_was_paused_is_nobodys(fake
     assert not ScheduleSlot.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("2027-03-28", "2027-03-28T01:30"),  # 02:30 does not exist: it is 03:30 by the new time
+        ("2027-10-31", "2027-10-31T00:30"),  # 02:30 comes twice: the first
+    ],
+)
+def test_an_hour_that_the_clocks_skip_is_later_and_one_that_comes_twice_is_the_first(fake_shop, in_zone, day, expected):
+    in_zone("Europe/Berlin")
+    with clock.travel(to=at(f"{day}T00:00") - timedelta(hours=10)):
+        fake_shop.add_customer()
+        running(daily(EVERYBODY, time="02:30"))
+
+    for hour in range(30):
+        with clock.travel(to=at(f"{day}T00:00") + timedelta(minutes=30 * hour - 120)):
+            pipeline.pump()
+
+    assert [slot.slot_at for slot in ScheduleSlot.objects.all()] == [at(expected)]
+
+
+def test_only_on_the_days_of_the_week_that_were_chosen(fake_shop, in_zone):
+    in_zone(SEOUL)
+    schedule = {"type": "daily", "at": "10:00", "weekdays": ["mon", "thu"]}
+    with clock.travel(to=at("2027-02-01T00:00")):  # a Monday
+        running({"type": "audience", "audience": EVERYBODY, "schedule": schedule})
+
+    for day in range(1, 11):
+        with clock.travel(to=at(f"2027-02-{day:02}T01:00")):
+            pipeline.pump()
+
+    assert [slot.slot_at.day for slot in ScheduleSlot.objects.order_by("slot_at")] == [1, 4, 8]
+
+
+def test_again_after_so_many_days_also_where_the_clocks_go_forward_in_between(fake_shop, in_zone):
+    in_zone("Europe/Berlin")
+    with clock.travel(to=at("2027-03-24T00:00")):
+        contact = consenting(fake_shop.add_customer().customer_id)
+        running(daily(EVERYBODY, reentry="after", reentry_days=7), [send()])
+
+    for day in range(14):
+        with clock.travel(to=at("2027-03-24T12:00") + timedelta(days=day)):
+            pipeline.pump()
+            pipeline.deliver()
+
+    runs = Enrollment.objects.filter(contact=contact).order_by("entered_at")
+    # 10:00 by the clocks of Berlin: in summer time the week was an hour short, and is over all the same
+    assert [run.entered_at for run in runs] == [at("2027-03-24T09:00"), at("2027-03-31T08:00")]
+
+
 def test_only_who_is_in_the_audience_enters_by_what_they_do(fake_shop):
     here, elsewhere = (fake_shop.add_customer() for _ in range(2))
     audience = {"include": {"type": "attribute", "name": "customer_id", "op": "is", "value": here.customer_id}}

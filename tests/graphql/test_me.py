@@ -10,10 +10,10 @@ import pytest
 
 from crm_plugin import clock, contacts, ids
 from crm_plugin.activity.models import Inbox
-from crm_plugin.contacts import Contact
+from crm_plugin.contacts import Contact, Person
 from crm_plugin.contacts.models import ConsentEvent
 from tests.fake_shop import FakeShop
-from tests.graphql.conftest import APP, CUSTOMER, MANAGER, NOON, Answer, Ask
+from tests.graphql.conftest import APP, CUSTOMER, MANAGER, NOBODY, NOON, Answer, Ask
 
 pytestmark = pytest.mark.django_db
 
@@ -247,3 +247,20 @@ def test_an_erased_contact_consents_to_nothing(ask: Ask, make_contact: Callable[
 
     assert answer.data["crmConsentUpdate"]["errors"] == [{"field": "contactId", "code": "NOT_FOUND"}]
     assert not ConsentEvent.objects.exists()
+
+
+OWN = "{ crmMe { attributes } }"
+
+
+@pytest.mark.feature(29)
+def test_a_customer_sees_their_own_balance_and_nobody_else_sees_any(ask: Ask, customer: None) -> None:
+    """The banner that shows it belongs to the storefront; this is what it asks for."""
+    contact = contacts.get_or_create(Person(CUSTOMER.customer_id, CUSTOMER.email))
+    contacts.declare_attribute("points", "number", is_shown_to_customer=True)
+    contacts.declare_attribute("remark", "text")
+    contacts.set_attributes(contact.pk, {"points": 5_200, "remark": "returns a lot"})
+
+    mine, anonymous = ask(OWN, caller=CUSTOMER), ask(OWN, caller=NOBODY)
+
+    assert mine.data["crmMe"]["attributes"] == {"points": 5_200}
+    assert anonymous.data["crmMe"] is None

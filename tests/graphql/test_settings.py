@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crm_plugin.merchant import Merchant
-from tests.graphql.conftest import MANAGER, VIEWER, Ask
+from tests.graphql.conftest import APP, MANAGER, VIEWER, Ask
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +39,31 @@ def test_a_wrong_setting_is_told_by_field_and_saves_nothing(ask: Ask) -> None:
     assert payload["settings"] is None
     assert [(error["field"], error["code"]) for error in payload["errors"]] == [("senderEmail", "INVALID")]
     assert not Merchant.objects.exists()
+
+
+def test_after_how_many_days_an_order_counts_as_delivered_is_the_merchants_to_say(ask: Ask) -> None:
+    update = """mutation($input: CrmSettingsInput!) { crmSettingsUpdate(input: $input) {
+      settings { deliveredAfterDays } errors { field code } } }"""
+
+    usual = ask("{ crmSettings { deliveredAfterDays } }", caller=VIEWER).data["crmSettings"]["deliveredAfterDays"]
+    changed = ask(update, caller=MANAGER, input={"deliveredAfterDays": 0}).data["crmSettingsUpdate"]
+    refused = ask(update, caller=MANAGER, input={"deliveredAfterDays": 61}).data["crmSettingsUpdate"]
+
+    assert usual == 3
+    assert changed == {"settings": {"deliveredAfterDays": 0}, "errors": []}
+    assert refused["errors"] == [{"field": "deliveredAfterDays", "code": "INVALID"}]
+
+
+def test_the_webhook_secret_is_for_managers_and_changes_when_it_is_rotated(ask: Ask) -> None:
+    rotate = "mutation { crmWebhookSecretRotate { secret errors { code } } }"
+
+    hidden = [ask(query, caller=VIEWER).codes for query in ("{ crmWebhookSecret }", rotate)]
+    first, again = (ask("{ crmWebhookSecret }", caller=APP).data["crmWebhookSecret"] for _ in range(2))
+    new = ask(rotate, caller=MANAGER).data["crmWebhookSecretRotate"]
+    after = ask("{ crmWebhookSecret }", caller=MANAGER).data["crmWebhookSecret"]
+
+    assert hidden == [["PermissionDenied"]] * 2
+    assert first == again
+    assert first.startswith("whsec_")
+    assert new == {"secret": after, "errors": []}
+    assert after != first

@@ -96,7 +96,7 @@ def queue(make_contact: Callable[..., Contact]) -> Callable[..., Message]:
         at = clock.now()
         count = Enrollment.objects.count()
         enrollment = Enrollment.objects.create(
-            campaign=campaign, version=version, contact=contact, epoch=count, entered_at=at
+            campaign=campaign, version=version, contact=contact, epoch=count, lane=f"run:{count}", entered_at=at
         )
         source = TemplateSource.parse(template or {"en": CONTENT})
         draft = Draft(

@@ -11,7 +11,15 @@ from crm_plugin import beat
 
 pytestmark = pytest.mark.saleor
 
-TASKS = ("crm.audience", "crm.deliver", "crm.housekeep", "crm.pump", "crm.reconcile", "crm.watch_prices")
+TASKS = (
+    "crm.audience",
+    "crm.deliver",
+    "crm.housekeep",
+    "crm.pump",
+    "crm.reconcile",
+    "crm.watch_prices",
+    "crm.webhooks",
+)
 
 
 def test_every_task_is_registered_as_saleors_kind_of_task() -> None:

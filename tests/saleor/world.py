@@ -13,6 +13,8 @@ from django.test import RequestFactory
 from saleor.account.models import User
 from saleor.checkout.models import Checkout, CheckoutLine
 from saleor.core.jwt import create_access_token
+from saleor.discount import DiscountValueType, VoucherType
+from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 from saleor.graphql.context import get_context_value
 from saleor.order import OrderOrigin, OrderStatus
 from saleor.order.models import Order
@@ -27,6 +29,7 @@ from saleor.product.models import (
 from saleor.product.models import Collection as SaleorCollection
 from saleor.warehouse.models import Stock
 
+from crm_plugin import clock
 from crm_plugin.shop import Permission, ProductRef, Shop
 from tests.shop_contract import Lines
 
@@ -143,6 +146,36 @@ class SaleorWorld:
             pks[kind].append(pk)
         Product.objects.filter(pk=ref.product_id).update(category_id=next(iter(pks["category"]), None))
         Product.objects.get(pk=ref.product_id).collections.set(pks["collection"])
+
+    def make_voucher(
+        self,
+        code: str,
+        *refs: ProductRef,
+        group: str = "",
+        starts_at: datetime | None = None,
+        is_personal: bool = False,
+    ) -> str:
+        """Make a voucher of a tenth off."""
+        voucher = Voucher.objects.create(
+            name=f"Voucher {code}",
+            type=VoucherType.SPECIFIC_PRODUCT if refs or group else VoucherType.ENTIRE_ORDER,
+            discount_value_type=DiscountValueType.PERCENTAGE,
+            start_date=starts_at or clock.now(),
+            single_use=is_personal,
+        )
+        VoucherCode.objects.create(voucher=voucher, code=code)
+        VoucherChannelListing.objects.create(
+            voucher=voucher, channel=self.channel, discount_value=10, currency=self.channel.currency_code
+        )
+        kind, _colon, pk = group.partition(":")
+        voucher.products.set([ref.product_id for ref in refs])
+        voucher.categories.set([pk] if kind == "category" else [])
+        voucher.collections.set([pk] if kind == "collection" else [])
+        return str(voucher.pk)
+
+    def delete_voucher(self, voucher_ref: str) -> None:
+        """Delete the voucher."""
+        Voucher.objects.get(pk=voucher_ref).delete()
 
     # Trade
 

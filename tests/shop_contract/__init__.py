@@ -12,7 +12,7 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"tests.shop_contract.{part}"
-        for part in ("asking", "catalogue", "groups", "identity", "likes", "streams", "trade")
+        for part in ("asking", "catalogue", "groups", "identity", "likes", "streams", "trade", "vouchers")
     )
 )
 
@@ -22,10 +22,19 @@ from tests.shop_contract.identity import IdentityContract  # noqa: E402
 from tests.shop_contract.likes import LikesContract  # noqa: E402
 from tests.shop_contract.streams import StreamContract  # noqa: E402
 from tests.shop_contract.trade import TradeContract  # noqa: E402
+from tests.shop_contract.vouchers import VoucherContract  # noqa: E402
 from tests.shop_contract.world import Lines, World  # noqa: E402
 
 __all__ = ["Lines", "ShopContract", "World"]
 
 
-class ShopContract(CatalogueContract, GroupContract, TradeContract, LikesContract, StreamContract, IdentityContract):
+class ShopContract(
+    CatalogueContract,
+    GroupContract,
+    TradeContract,
+    VoucherContract,
+    LikesContract,
+    StreamContract,
+    IdentityContract,
+):
     """All of it."""

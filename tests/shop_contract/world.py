@@ -7,6 +7,7 @@ allows (its ORM, its factories); whether hooks fire meanwhile does not matter to
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
 
@@ -53,6 +54,22 @@ class World(Protocol):
 
     def put_in(self, ref: ProductRef, *keys: str) -> None:
         """Put the whole product into these groups, at most one category among them, and into no other."""
+
+    def make_voucher(
+        self,
+        code: str,
+        *refs: ProductRef,
+        group: str = "",
+        starts_at: datetime | None = None,
+        is_personal: bool = False,
+    ) -> str:
+        """Make a voucher for the products of these refs or for a group, else for everything; return its ref.
+
+        It begins now unless told otherwise, and does not end soon. A personal one can be used by one person only.
+        """
+
+    def delete_voucher(self, voucher_ref: str) -> None:
+        """Delete the voucher."""
 
     def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
         """Fill a new cart; return its ref. A shop may be unable to know a guest's e-mail here."""

@@ -66,6 +66,12 @@ class Subject(Strict):
             return f" AND subject <> '' AND subject = ANY({either})"
         return f" AND subject <> '' AND strpos(lower(subject), lower({ask.param(self.value, 'text')})) > 0"
 
+    def holds_for(self, subject: str) -> bool:
+        """Whether an activity with this subject is meant; the same answer as that of ``sql``."""
+        if self.op is SubjectOp.IS:
+            return subject in (self.value, self.value.lower())
+        return self.value.lower() in subject.lower()
+
 
 class What(Strict):
     """What it was done with. Products and groups are a union; everything else narrows."""

@@ -1,4 +1,4 @@
-"""``manage.py crm``: run, backfill, reconcile, erase, segments, import-list, status, retry."""
+"""``manage.py crm``: run, backfill, reconcile, erase, segments, import-list, dry-run, status, retry."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections, connections
 from tqdm import tqdm
 
-from crm_plugin import activity, audience, beat, guard, messaging, pipeline, shop
+from crm_plugin import activity, audience, automations, beat, contacts, guard, merchant, messaging, pipeline, shop
 from crm_plugin.activity import Purpose
 from crm_plugin.audience import ImportState, ListImport
 from crm_plugin.errors import CRMError
+from crm_plugin.management.foretelling import as_json, as_table
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,10 @@ _WORK: dict[str, Callable[[], object]] = {
     "crm.housekeep": pipeline.housekeep,
 }
 #: What it does beside that, in a thread of its own: computing a large segment takes minutes, and no mail waits for it.
-_ASIDE: dict[str, Callable[[], object]] = {"crm.audience": pipeline.upkeep_audience}
+_ASIDE: dict[str, Callable[[], object]] = {
+    "crm.audience": pipeline.upkeep_audience,
+    "crm.webhooks": pipeline.call_webhooks,
+}
 #: How long the thread may take to come to an end; what it has begun is rolled back then.
 STOP_SECONDS = 10.0
 #: How often `crm import-list` looks for an import that another worker is busy with.
@@ -92,6 +96,11 @@ class Command(BaseCommand):
         fill.add_argument("segment", type=int, help="id of the list")
         fill.add_argument("file", type=Path)
         fill.add_argument("--dry-run", action="store_true", help="look at every line, write nothing")
+        ahead = commands.add_parser("dry-run", help="who would get what and when; nothing is changed")
+        ahead.add_argument("campaign", type=int, help="id of the campaign, a draft as well")
+        ahead.add_argument("--days", type=int, default=7, help="how far to look, at most 31")
+        ahead.add_argument("--limit", type=int, default=50, help="rows to show, at most 1000; the totals count all")
+        ahead.add_argument("--json", action="store_true", help="for programs")
         commands.add_parser("status", help="queues, lag, failed hooks; exits 1 when somebody should look")
         commands.add_parser("retry", help="after a repair: facts set aside go in line again, failed hooks count anew")
 
@@ -186,12 +195,31 @@ class Command(BaseCommand):
                 if not done:
                     time.sleep(LOOK_SECONDS)
 
+    def _dry_run(self, options: dict[str, Any]) -> None:
+        with shop.current().writable():
+            try:
+                language = merchant.load().default_language
+                found = automations.dry_run(
+                    options["campaign"], days=options["days"], limit=options["limit"], language=language
+                )
+            except CRMError as error:
+                raise CommandError(str(error)) from error
+            people = contacts.rows_of({one.contact_id for one in found.foreseen})
+            names = {row.pk: row.email or row.customer_id or "" for row in people}
+            zone = merchant.zone()
+        if options["json"]:
+            self.stdout.write(as_json(found))
+            return
+        for line in as_table(found, names=names, zone=zone):
+            self.stdout.write(line)
+
     def _status(self, _options: dict[str, Any]) -> None:
         with shop.current().writable():  # reading as well: Saleor guards its writer connection against both
             state = {
                 "enabled": shop.current().operator().is_enabled,
                 "activity": activity.lag(),
                 "audience": (segments := audience.lag()),
+                "automations": automations.lag(),
                 "messages": messaging.lag(),
                 "failed_hooks": guard.failures(),
                 "last_failures": guard.last_failures(),

@@ -21,8 +21,9 @@ from crm_plugin.shop import (
     ProductRef,
     ShopChannel,
     ShopIdentity,
+    Voucher,
 )
-from crm_plugin.shops.oscar import carts_orders, catalogue, checks, groups, people, receivers, site, streams
+from crm_plugin.shops.oscar import carts_orders, catalogue, checks, groups, people, receivers, site, streams, vouchers
 
 
 class OscarShop:
@@ -82,6 +83,10 @@ class OscarShop:
     def orders(self, order_refs: Collection[str]) -> Mapping[str, Order]:
         """Return the orders."""
         return carts_orders.orders(order_refs)
+
+    def vouchers(self, voucher_refs: Collection[str], *, among: Collection[str]) -> Mapping[str, Voucher]:
+        """Return the vouchers."""
+        return vouchers.vouchers(voucher_refs, among=among)
 
     def likes(self, customer_id: str) -> Sequence[Like]:
         """Return what is on the customer's wishlists."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import urljoin
 
 from django.db.models import Prefetch
-from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 
 from crm_plugin.money import Money
 from crm_plugin.shop import Cart, Line, Order, OrderState
-from crm_plugin.shops.oscar import site
+from crm_plugin.shops.oscar import recovery, site
 from crm_plugin.shops.oscar.catalogue import ids_of, sale_of
 from crm_plugin.shops.oscar.keys import primary_keys
 
@@ -47,7 +45,7 @@ def state_of(status: str) -> OrderState:
 
 
 def carts(cart_refs: Collection[str]) -> Mapping[str, Cart]:
-    """Return the open baskets. Only a signed-in shopper can be brought back to one: others have it in a cookie."""
+    """Return the open baskets, each with the link that brings its shopper back to it."""
     lines = BasketLine.objects.select_related("product__product_class", "product__parent__product_class", "stockrecord")
     rows = (
         Basket.objects.filter(pk__in=primary_keys(Basket, cart_refs), status__in=_OPEN)
@@ -79,7 +77,7 @@ def _cart(row: Any, *, strategy: Any) -> Cart:
         changed_at=changed_at,
         customer_id=str(row.owner_id or ""),
         email=row.owner.email if row.owner else "",
-        recovery_url=urljoin(site.url(), reverse("basket:summary")) if row.owner else "",
+        recovery_url=recovery.url_of(row),
     )
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from crm_plugin import activity
 from crm_plugin.money import Money
 from crm_plugin.shop import Fact, FactKind, OrderState
 from crm_plugin.shops.oscar import site
 from crm_plugin.shops.oscar.carts_orders import state_of
 from crm_plugin.shops.oscar.catalogue import ids_of
+
+#: The name of the shipping event by which a shop says that an order arrived, in any case.
+DELIVERED = "delivered"
 
 _KINDS = {
     OrderState.PAID: FactKind.PAID,
@@ -69,8 +73,23 @@ def moved_on(order: Any, *, status: str, at: datetime | None = None) -> Fact | N
 
 
 def shipped(event: Any) -> Fact | None:
-    """Return that (some of) an order was shipped; whatever the shop calls its shipping events, each means that."""
+    """Return that an order arrived, or was shipped (in part): whatever else the shop calls its shipping events."""
+    if event.event_type.name.strip().lower() == DELIVERED:
+        return delivered(event.order, at=event.date_created)
     return moved_on(event.order, status="shipped", at=event.date_created)
+
+
+def delivered(order: Any, *, at: datetime | None = None) -> Fact:
+    """Return that an order arrived, under the key that it has when the CRM derives it."""
+    return Fact(
+        kind=FactKind.DELIVERED,
+        source_key=activity.delivered_key(str(order.pk)),
+        occurred_at=at,
+        customer_id=str(order.user_id or ""),
+        email=order.email,
+        shop_channel=site.CHANNEL,
+        order_ref=str(order.pk),
+    )
 
 
 def cart_changed(line: Any, *, is_gone: bool = False) -> Fact:

@@ -17,13 +17,13 @@ from uuid import uuid4
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
 from django.db.models import Model, QuerySet
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from oscar.core.loading import get_class, get_model
 
 from crm_plugin import activity, contacts, guard
 from crm_plugin.conf import settings
 from crm_plugin.shop import Fact, FactKind
-from crm_plugin.shops.oscar import facts, site
+from crm_plugin.shops.oscar import facts, site, vouchers
 from crm_plugin.shops.oscar.catalogue import ids_of, price_shown
 
 Receiver = Callable[..., None]
@@ -225,6 +225,12 @@ def voucher_applied(*, instance: Any, created: bool, **_signal: Any) -> Fact | N
     return facts.coupon_used(instance) if created else None
 
 
+@door("voucher_offers_added")
+def voucher_offers_added(*, instance: Any, action: str, reverse: bool, **_signal: Any) -> Fact | None:
+    """A voucher was given its offers: before that it is worth nothing."""
+    return vouchers.news(instance) if action == "post_add" and not reverse else None
+
+
 def connect() -> None:
     """Hang every receiver on its signal; doing it twice is doing it once."""
     user = get_user_model()
@@ -246,6 +252,7 @@ def connect() -> None:
         (post_save, stock_record_saved, get_model("partner", "StockRecord")),
         (get_class("catalogue.reviews.signals", "review_added"), review_added, None),
         (post_save, voucher_applied, get_model("voucher", "VoucherApplication")),
+        (m2m_changed, voucher_offers_added, get_model("voucher", "Voucher").offers.through),
     ):
         signal.connect(receiver, sender=sender, dispatch_uid=f"crm.oscar.{receiver.__name__}")
 

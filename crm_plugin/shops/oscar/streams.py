@@ -15,9 +15,10 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from oscar.core.loading import get_model
 
+from crm_plugin import clock
 from crm_plugin.errors import NotFound
 from crm_plugin.shop import Fact, Page, Position
-from crm_plugin.shops.oscar import facts
+from crm_plugin.shops.oscar import facts, vouchers
 from crm_plugin.shops.oscar.keys import key_of, primary_key
 
 User: Any = get_user_model()
@@ -27,6 +28,7 @@ ShippingEvent = get_model("order", "ShippingEvent")
 BasketLine = get_model("basket", "Line")
 WishLine = get_model("wishlists", "Line")
 ProductReview = get_model("reviews", "ProductReview")
+Voucher = get_model("voucher", "Voucher")
 VoucherApplication = get_model("voucher", "VoucherApplication")
 
 
@@ -60,6 +62,15 @@ class _Stream:
         return row
 
 
+class _Begun(_Stream):
+    """Rows by the time at which they begin, once it has come: what is made for later is told then."""
+
+    __slots__ = ()
+
+    def _after(self, position: Position) -> Any:
+        return super()._after(position).filter(**{f"{self.time}__lte": clock.now()})
+
+
 def _status_changed(change: Any) -> Fact | None:
     return facts.moved_on(change.order, status=change.new_status, at=change.date_created)
 
@@ -72,7 +83,9 @@ _STREAMS: Mapping[str, _Stream] = {
     "customers": _Stream(User._default_manager.all(), "date_joined", facts.signed_up),
     "orders": _Stream(Order.objects.select_related("user"), "date_placed", facts.ordered),
     "order_states": _Stream(OrderStatusChange.objects.select_related("order__user"), "date_created", _status_changed),
-    "shipments": _Stream(ShippingEvent.objects.select_related("order__user"), "date_created", facts.shipped),
+    "shipments": _Stream(
+        ShippingEvent.objects.select_related("order__user", "event_type"), "date_created", facts.shipped
+    ),
     "carts": _Stream(BasketLine.objects.select_related("basket"), "date_updated", facts.cart_changed),
     "likes": _Stream(
         WishLine.objects.filter(product__isnull=False).select_related("wishlist", "product"),
@@ -87,6 +100,7 @@ _STREAMS: Mapping[str, _Stream] = {
     "coupons": _Stream(
         VoucherApplication.objects.select_related("order__user", "voucher"), "date_created", facts.coupon_used
     ),
+    "vouchers": _Begun(Voucher.objects.all(), "start_datetime", vouchers.news),
 }
 
 

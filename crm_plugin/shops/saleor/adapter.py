@@ -21,6 +21,7 @@ from crm_plugin.shop import (
     ProductRef,
     ShopChannel,
     ShopIdentity,
+    Voucher,
 )
 from crm_plugin.shops.saleor import (
     cards,
@@ -34,6 +35,7 @@ from crm_plugin.shops.saleor import (
     schema,
     shopfront,
     streams,
+    vouchers,
 )
 from crm_plugin.shops.saleor.access import on_writer, writer
 
@@ -125,6 +127,11 @@ class SaleorShop:
         """Return the placed orders."""
         return orders.orders(order_refs)
 
+    @on_writer
+    def vouchers(self, voucher_refs: Collection[str], *, among: Collection[str]) -> Mapping[str, Voucher]:
+        """Return the vouchers."""
+        return vouchers.vouchers(voucher_refs, among=among)
+
     # Likes
 
     @on_writer
@@ -145,7 +152,7 @@ class SaleorShop:
     # Reconcile and the first load
 
     def streams(self) -> Sequence[str]:
-        """Return customers, checkouts, orders, fulfilments."""
+        """Return customers, checkouts, orders, fulfilments, likes, vouchers."""
         return streams.streams()
 
     @on_writer

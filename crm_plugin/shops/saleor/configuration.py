@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -30,7 +31,7 @@ ORIGINS: Final = "dashboard_origins"
 #: Where Saleor's own storefront has its product pages; used below the public address until the operator says better.
 USUAL_PRODUCT_PATH: Final = "/{channel}/products/{slug}"
 PRODUCT_WORDS: Final = frozenset({"channel", "slug", "product_id", "variant_id"})
-CART_WORDS: Final = frozenset({"channel", "cart"})
+CART_WORDS: Final = frozenset({"channel", "cart", "checkout_id"})
 _REPLICA: Final = "DATABASE_CONNECTION_REPLICA_NAME"
 _WORD = re.compile(r"{([^{}]*)}")
 _PORT = r"(?::\d{1,5})?"
@@ -97,8 +98,12 @@ def product_url(*, channel: str, slug: str, product_id: str, variant_id: str) ->
 
 
 def cart_url(*, channel: str, cart_ref: str) -> str:
-    """Return the address at which the storefront opens a cart; empty when the operator gave none."""
-    return _fill(load().cart_url, {"channel": channel, "cart": cart_ref})
+    """Return the address at which the storefront opens a cart; empty when the operator gave none.
+
+    ``{cart}`` is the checkout's token, ``{checkout_id}`` its id in Saleor's GraphQL, as most storefronts want it.
+    """
+    key = base64.b64encode(f"Checkout:{cart_ref}".encode()).decode()
+    return _fill(load().cart_url, {"channel": channel, "cart": cart_ref, "checkout_id": key})
 
 
 def storefront_url() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from saleor.discount.models import PromotionRule
@@ -16,7 +17,7 @@ from saleor.product.models import ProductVariant
 
 from crm_plugin import activity
 from crm_plugin.shop import Fact, FactKind
-from crm_plugin.shops.saleor import keys, orders, visitors
+from crm_plugin.shops.saleor import deliveries, keys, orders, visitors
 from crm_plugin.shops.saleor.people import as_id
 
 #: A promotion may cover the whole catalogue; the watch comes to the rest of it on schedule.
@@ -94,6 +95,17 @@ def fulfilled(fulfillment: Any) -> None:
     """Goods of an order left the house; a fulfilment that waits for approval has not."""
     if fulfillment.status == FulfillmentStatus.FULFILLED:
         activity.record(of_fulfillment(fulfillment))
+
+
+def order_metadata_changed(order: Any) -> None:
+    """Metadata may say now that an order arrived."""
+    if order.status not in orders.NOT_PLACED:
+        activity.record_many(of_delivery(order, order.metadata))
+
+
+def fulfillment_metadata_changed(fulfillment: Any) -> None:
+    """Metadata may say now that goods arrived."""
+    activity.record_many(of_delivery(fulfillment.order, fulfillment.metadata))
 
 
 def product_changed(product: Any) -> None:
@@ -181,6 +193,17 @@ def of_order(order: Any, kind: FactKind) -> Fact:
     )
 
 
+def of_voucher_use(order: Any) -> Iterator[Fact]:
+    """Yield that a code was used with the order, if one was."""
+    if order.voucher_code:
+        yield replace(
+            of_order(order, FactKind.ORDERED),
+            kind=FactKind.COUPON_USED,
+            source_key=keys.order(order.pk, "coupon"),
+            subject=order.voucher_code,
+        )
+
+
 def of_fulfillment(fulfillment: Any) -> Fact:
     """Return the fact of one fulfilment."""
     order = fulfillment.order
@@ -194,10 +217,20 @@ def of_fulfillment(fulfillment: Any) -> Fact:
     )
 
 
+def of_delivery(order: Any, metadata: Any, *, otherwise: datetime | None = None) -> list[Fact]:
+    """Return the fact that an order arrived, if metadata says so; with ``otherwise`` when it does not say when.
+
+    The first parcel counts: an order arrives once.
+    """
+    at = deliveries.delivered_at(metadata, otherwise=otherwise)
+    return [replace(of_order(order, FactKind.DELIVERED), occurred_at=at)] if at is not None else []
+
+
 def _placed(candidates: Iterable[Any]) -> Iterator[Fact]:
     for order in candidates:
         if order.status not in orders.NOT_PLACED:
             yield of_order(order, FactKind.ORDERED)
+            yield from of_voucher_use(order)
 
 
 def _has_started(checkout: Any) -> bool:

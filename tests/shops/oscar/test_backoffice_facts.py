@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from oscar.core.loading import get_model
 
+from crm_plugin import activity
 from crm_plugin.models import Inbox
-from crm_plugin.shop import FactKind, ProductRef
+from crm_plugin.shop import FactKind, Position, ProductRef
 from tests.shops.oscar.world import OscarWorld, User
 
 Told = Callable[..., list[Inbox]]
@@ -75,6 +76,19 @@ def test_shipping_event_and_status_are_one_fulfilment(order: Any, told: Told) ->
 
     assert [row.kind for row in rows] == [FactKind.FULFILLED] * 2
     assert {row.source_key for row in rows} == {f"order:{order.number}:fulfilled"}
+
+
+def test_a_shipping_event_called_delivered_is_told_as_such_and_found_by_the_stream(
+    world: OscarWorld, order: Any, told: Told
+) -> None:
+    ShippingEvent.objects.create(order=order, event_type=ShippingEventType.objects.create(name="DELIVERED"))
+
+    (row,) = told()
+    page = world.shop.changed_since("shipments", Position(order.date_placed), limit=10)
+
+    assert (row.kind, row.order_ref, row.email) == (FactKind.DELIVERED, str(order.pk), "ann@example.com")
+    assert row.source_key == activity.delivered_key(str(order.pk))  # as when the CRM derives it: it is one
+    assert [(fact.kind, fact.source_key) for fact in page.facts] == [(FactKind.DELIVERED, row.source_key)]
 
 
 def test_a_price_saved_in_the_dashboard_makes_the_engine_look_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -14,19 +15,24 @@ from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.compat import get_user_model
 from oscar.core.loading import get_class, get_model
 
-from crm_plugin import shop
+from crm_plugin import clock, shop
 from crm_plugin.shop import Permission, ProductRef, Shop
 from crm_plugin.shops.oscar import site
 from tests.shop_contract import Lines
 
 User: Any = get_user_model()
 Basket = get_model("basket", "Basket")
+Benefit = get_model("offer", "Benefit")
 Category = get_model("catalogue", "Category")
+Condition = get_model("offer", "Condition")
+ConditionalOffer = get_model("offer", "ConditionalOffer")
 Order = get_model("order", "Order")
 Partner = get_model("partner", "Partner")
 Product = get_model("catalogue", "Product")
 ProductClass = get_model("catalogue", "ProductClass")
+Range = get_model("offer", "Range")
 StockRecord = get_model("partner", "StockRecord")
+Voucher = get_model("voucher", "Voucher")
 Free = get_class("shipping.methods", "Free")
 OrderCreator = get_class("order.utils", "OrderCreator")
 OrderNumberGenerator = get_class("order.utils", "OrderNumberGenerator")
@@ -106,6 +112,45 @@ class OscarWorld:
     def put_in(self, ref: ProductRef, *keys: str) -> None:
         """Put the product into categories."""
         Product.objects.get(pk=ref.product_id).categories.set([key.partition(":")[2] for key in keys])
+
+    def make_voucher(
+        self,
+        code: str,
+        *refs: ProductRef,
+        group: str = "",
+        starts_at: datetime | None = None,
+        is_personal: bool = False,
+    ) -> str:
+        """Make a voucher of a tenth off, as the dashboard does: the row, then its offer."""
+        goods = self.make_range(code, *refs, group=group)
+        offer = ConditionalOffer.objects.create(
+            name=f"Offer of {code}",
+            offer_type=ConditionalOffer.VOUCHER,
+            condition=Condition.objects.create(range=goods, type=Condition.COUNT, value=1),
+            benefit=Benefit.objects.create(range=goods, type=Benefit.PERCENTAGE, value=10),
+        )
+        begins = starts_at or clock.now()
+        voucher = Voucher.objects.create(
+            name=f"Voucher {code}",
+            code=code,
+            usage=Voucher.SINGLE_USE if is_personal else Voucher.MULTI_USE,
+            start_datetime=begins,
+            end_datetime=begins + timedelta(days=30),
+        )
+        voucher.offers.add(offer)
+        return str(voucher.pk)
+
+    def make_range(self, name: str, *refs: ProductRef, group: str = "") -> Any:
+        """Make the range of these products and of the category; of everything when neither is given."""
+        goods = Range.objects.create(name=name, includes_all_products=not refs and not group)
+        goods.included_categories.set([group.partition(":")[2]] if group else [])
+        for product in Product.objects.filter(pk__in=[ref.product_id for ref in refs]):
+            goods.add_product(product)
+        return goods
+
+    def delete_voucher(self, voucher_ref: str) -> None:
+        """Delete the voucher."""
+        Voucher.objects.get(pk=voucher_ref).delete()
 
     def make_cart(self, lines: Lines, *, customer_id: str = "", email: str = "") -> str:
         """Fill a basket; Oscar knows no e-mail of a guest before the checkout."""
