@@ -13,6 +13,7 @@ from crm_plugin.http.events import (
     CartAdd,
     Custom,
     Event,
+    Form,
     GroupView,
     Identify,
     ProductView,
@@ -68,6 +69,8 @@ def _what(event: Event) -> dict[str, Any]:
             return _carted(event)
         case Custom():
             return {"kind": FactKind.CUSTOM, "subject": event.name, "data": event.properties}
+        case Form():
+            return {"kind": FactKind.FORM_SUBMITTED, "subject": event.name, "data": event.properties}
         case Identify():
             return {"kind": FactKind.IDENTIFIED, "email": event.email}
         case _:

@@ -170,6 +170,14 @@ class Custom(_Event):
     properties: Properties = {}
 
 
+class Form(_Event):
+    """A form was sent; ``properties`` are what was filled in. Consent is not given by it."""
+
+    kind: Literal["form"]
+    name: Name
+    properties: Properties = {}
+
+
 class Identify(_Event):
     """The visitor gave an address: a form, the first step of a checkout."""
 
@@ -177,8 +185,8 @@ class Identify(_Event):
     email: Email
 
 
-Event = Visit | ProductView | GroupView | Search | CartAdd | Custom | Identify
-KINDS: Final = ("visit", "product_view", "group_view", "search", "cart_add", "custom", "identify")
+Event = Visit | ProductView | GroupView | Search | CartAdd | Custom | Form | Identify
+KINDS: Final = ("visit", "product_view", "group_view", "search", "cart_add", "custom", "form", "identify")
 
 
 class Batch(_Strict):

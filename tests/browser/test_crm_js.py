@@ -386,3 +386,14 @@ def test_the_banner_speaks_korean(enter):
 
     expect(page.get_by_role("button", name="동의", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="거부", exact=True)).to_be_visible()
+
+
+@pytest.mark.feature(33)
+def test_a_form_of_the_storefront_is_told_with_what_was_filled_in(enter):
+    page = enter()
+    agree(page)
+
+    page.evaluate("crm.form('guide', {interest: 'A'})")
+
+    (sent,) = told(kind="form_submitted")
+    assert (sent.subject, sent.data) == ("guide", {"interest": "A"})

@@ -75,6 +75,7 @@ def test_a_beacons_content_types_are_taken(content_type):
         (event("search", words="  Celadon BOWL "), ("searched", "celadon bowl", "", {})),
         (event("search", words="청자 그릇"), ("searched", "청자 그릇", "", {})),
         (event("custom", name="size_guide"), ("custom", "size_guide", "", {})),
+        (event("form", name="guide", properties={"interest": "A"}), ("form_submitted", "guide", "", {"interest": "A"})),
         (
             event("custom", name="quiz", properties={"score": 7, "share": 0.5, "done": True, "text": "좋아요"}),
             ("custom", "quiz", "", {"score": 7, "share": 0.5, "done": True, "text": "좋아요"}),

@@ -70,6 +70,7 @@ def with_wrong(wrong: dict) -> dict:
         (event("cart_add", product="12", cart="77"), "cart"),
         (event("custom", name="Bad Name"), "name"),
         (event("custom", name="x" * 41), "name"),
+        (event("form", name="Bad Name"), "name"),
         (event("custom", name="quiz", properties=[1]), "properties"),
         (event("custom", name="quiz", properties={"a": {"b": 1}}), "properties.a"),
         (event("custom", name="quiz", properties={"a": [1]}), "properties.a"),

@@ -211,6 +211,7 @@
         cart: text(line.cart),
       }),
     track: (name, properties = {}) => add({ kind: "custom", name, properties }),
+    form: (name, properties = {}) => add({ kind: "form", name, properties }),
     identify: (email) => add({ kind: "identify", email: String(email).trim() }),
     visitorId: visitor,
     push: (command) => commands[command[0]](...[...command].slice(1)),
