@@ -55,13 +55,6 @@ def tracked(ids: Sequence[int]) -> list[tuple[UUID, FactKind, datetime]]:
         return [(UUID(message), FactKind(kind), occurred_at) for message, kind, occurred_at in cursor.fetchall()]
 
 
-def people_of(ids: Sequence[int]) -> list[int]:
-    """Return the contacts of activities, each once."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT contact_id FROM crm_plugin_activity WHERE id = ANY(%s)", [list(ids)])
-        return [contact_id for (contact_id,) in cursor.fetchall()]
-
-
 def touch_people(added: Mapping[FactKind, Sequence[int]], kinds: Collection[FactKind]) -> None:
     """Have the segments of the people looked at again who did one of ``kinds``, in one statement.
 

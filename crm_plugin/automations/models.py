@@ -142,7 +142,12 @@ class Enrollment(models.Model):
             models.Index(fields=("contact",), name="crm_enrollment_contact"),
             models.Index(fields=("contact",), condition=Q(state="active"), name="crm_enrollment_active"),
             models.Index(fields=("campaign", "entered_at", "id"), name="crm_enrollment_entered"),
-            models.Index(fields=("campaign", "version", "state", "reason"), name="crm_enrollment_ends"),
+            # Only of those that ended: who is under way changes with every step, and is counted where they stand.
+            models.Index(
+                fields=("campaign", "version", "state", "reason"),
+                condition=~Q(state="active"),
+                name="crm_enrollment_ends",
+            ),
         )
         default_permissions = ()
 

@@ -16,9 +16,15 @@ from crm_plugin.automations.running import versions
 from crm_plugin.automations.steps import SplitStep
 from crm_plugin.automations.working import array
 
+#: Two halves, each by an index of its own: those that ended, and those under way.
 _BY_END = """
+WITH ids AS (SELECT %s::bigint[] AS ids)
 SELECT e.campaign_id, e.version_id, e.state, e.reason, count(*) FROM crm_plugin_enrollment e
-WHERE e.campaign_id = ANY(%s::bigint[]) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+WHERE e.campaign_id = ANY((SELECT ids FROM ids)::bigint[]) AND e.state <> 'active' GROUP BY 1, 2, 3, 4
+UNION ALL
+SELECT e.campaign_id, e.version_id, e.state, '', count(*) FROM crm_plugin_enrollment e
+WHERE e.campaign_id = ANY((SELECT ids FROM ids)::bigint[]) AND e.state = 'active' GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3, 4
 """
 _BY_STEP = """
 SELECT e.campaign_id, e.version_id, e.step, count(*), count(*) FILTER (WHERE e.due_at IS NULL)

@@ -177,7 +177,11 @@ class Migration(migrations.Migration):
         # Runs under way from before lanes were known: each in a lane of its own.
         migrations.AddIndex(
             model_name="enrollment",
-            index=models.Index(fields=["campaign", "version", "state", "reason"], name="crm_enrollment_ends"),
+            index=models.Index(
+                condition=models.Q(("state", "active"), _negated=True),
+                fields=["campaign", "version", "state", "reason"],
+                name="crm_enrollment_ends",
+            ),
         ),
         migrations.RunSQL(
             "UPDATE crm_plugin_enrollment SET lane = 'run:' || id WHERE state = 'active'", migrations.RunSQL.noop
