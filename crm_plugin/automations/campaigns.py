@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, prefetch_related_objects
 
 from crm_plugin import clock, merchant
 from crm_plugin.automations import recipes
@@ -152,6 +152,7 @@ def locked(campaign_id: int) -> Campaign:
     campaign = Campaign.objects.select_for_update(no_key=True).filter(pk=campaign_id).first()
     if campaign is None:
         raise NotFound("There is no such campaign.")
+    prefetch_related_objects([campaign], "version")  # whoever is given the campaign may read it outside of this
     return campaign
 
 

@@ -26,6 +26,15 @@ mutation($input: CrmCampaignCreateInput!) { crmCampaignCreate(input: $input) {
 STAFF_FIELDS = {
     "crmCampaigns": "{ crmCampaigns(first: 1) { edges { node { id } } } }",
     "crmCampaign": '{ crmCampaign(id: "Q3JtQ2FtcGFpZ246MQ==") { id } }',
+    "crmCampaignPublishPreview": '{ crmCampaignPublishPreview(id: "Q3JtQ2FtcGFpZ246MQ==") { version } }',
+    "crmCampaignDefinitionSchema": "{ crmCampaignDefinitionSchema }",
+    "crmCampaignDryRun": '{ crmCampaignDryRun(definition: {trigger: {type: "activity", activity: "signed_up"}, '
+    'steps: [{type: "exit", id: "end"}]}) { people } }',
+    "crmCampaignExplain": '{ crmCampaignExplain(campaign: "Q3JtQ2FtcGFpZ246MQ==", contact: "Q3JtQ29udGFjdDox") '
+    "{ errors { code } } }",
+    "crmMessageExplain": '{ crmMessageExplain(id: "Q3JtTWVzc2FnZTox") { errors { code } } }',
+    "crmEnrollments": '{ crmEnrollments(first: 1, campaign: "Q3JtQ2FtcGFpZ246MQ==") { edges { node { id } } } }',
+    "crmRecipes": "{ crmRecipes(first: 1) { edges { node { name } } } }",
     "crmMessages": "{ crmMessages(first: 1) { edges { node { id } } } }",
     "crmContacts": "{ crmContacts(first: 1) { edges { node { id } } } }",
     "crmSettings": "{ crmSettings { senderName } }",
@@ -55,6 +64,12 @@ MANAGER_FIELDS = {
     "crmCampaignUpdate": 'mutation { crmCampaignUpdate(id: "Q3JtQ2FtcGFpZ246MQ==", input: {}) { errors { code } } }',
     "crmCampaignPublish": 'mutation { crmCampaignPublish(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
     "crmCampaignPause": 'mutation { crmCampaignPause(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmCampaignResume": 'mutation { crmCampaignResume(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmCampaignEnd": 'mutation { crmCampaignEnd(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmCampaignClone": 'mutation { crmCampaignClone(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmCampaignMoveInFlight": 'mutation { crmCampaignMoveInFlight(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
+    "crmWebhookSecret": "{ crmWebhookSecret }",
+    "crmWebhookSecretRotate": "mutation { crmWebhookSecretRotate { errors { code } } }",
     "crmCampaignDelete": 'mutation { crmCampaignDelete(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
     "crmSegmentCreate": 'mutation { crmSegmentCreate(input: {name: "VIPs"}) { errors { code } } }',
     "crmSegmentUpdate": 'mutation { crmSegmentUpdate(id: "Q3JtU2VnbWVudDox", input: {}) { errors { code } } }',

@@ -14,7 +14,7 @@ from saleor.graphql.tests.fixtures import ApiClient
 from saleor.order.models import Order
 
 from crm_plugin import automations, clock, tasks
-from crm_plugin.models import Campaign, Enrollment
+from crm_plugin.models import Campaign, Contact, Enrollment
 from crm_plugin.shop import ProductRef
 from demo.services.mailsink import MailSink
 from tests.saleor import asking, checkout, engine
@@ -196,3 +196,47 @@ def test_who_has_not_ordered_for_three_months_is_asked_back_once(
 
     assert told == [(89, 0), (90, 1), (91, 1), (180, 2), (181, 2), (365, 3), (366, 3)]
     assert len({letter.subject for letter in smtp.letters}) == 3
+
+
+LOOK = """
+query($id: ID!, $campaign: ID!, $contact: ID!) {
+  crmCampaign(id: $id) { state version inFlight statistics { completed active steps { stepId people } } }
+  crmEnrollments(first: 5, campaign: $campaign) { edges { node { state stepId enteredAt contact { email } } } }
+  crmCampaignPublishPreview(id: $id) { version warnings { code } problems { message } }
+  crmCampaignDryRun(id: $id, days: 7) { people foreseen { stepId outcome } errors { message } }
+  crmCampaignExplain(campaign: $campaign, contact: $contact) { lines { code sentence } errors { message } }
+}
+"""
+PAUSE = "mutation($id: ID!) { crmCampaignPause(id: $id) { campaign { state version inFlight } errors { message } } }"
+RESUME = "mutation($id: ID!) { crmCampaignResume(id: $id) { campaign { state version } errors { message } } }"
+
+
+def test_staff_look_at_a_campaign_pause_it_and_let_it_go_on(
+    runs: Callable[[str], Campaign], mug: ProductRef, world: SaleorWorld, smtp: MailSink
+) -> None:
+    campaign = runs("welcome_series")
+    _register(world)
+    start = datetime.now(UTC)
+    engine.run()
+    _at(start + timedelta(minutes=1))
+    key = asking.gid("CrmCampaign", campaign.pk)
+    contact = asking.gid("CrmContact", Contact.objects.get(email="ann@example.com").pk)
+
+    seen = asking.post(asking.staff("view_crm"), LOOK, id=key, campaign=key, contact=contact)
+    manager = asking.staff("manage_crm", email="boss@example.com")
+    paused = asking.ask(manager, PAUSE, id=key)["campaign"]
+    _at(_day_at(start, 4, hour=11))
+    held = len(smtp.letters)
+    resumed = asking.ask(manager, RESUME, id=key)["campaign"]
+    _at(_day_at(start, 4, hour=12))
+    _at(_day_at(start, 4, hour=13))
+
+    assert "errors" not in seen, seen["errors"]
+    assert seen["data"]["crmCampaign"]["statistics"]["active"] == 1
+    (run,) = seen["data"]["crmEnrollments"]["edges"]
+    assert run["node"]["contact"]["email"] == "ann@example.com"
+    assert [one["stepId"] for one in seen["data"]["crmCampaignDryRun"]["foreseen"]] == ["how_to"]
+    assert seen["data"]["crmCampaignExplain"]["lines"]
+    assert (paused["state"], paused["inFlight"], resumed["state"]) == ("PAUSED", 1, "RUNNING")
+    assert held == 1
+    assert len(smtp.letters) == 2
