@@ -181,7 +181,7 @@ def test_two_moments_of_a_campaign_at_two_workers_let_nobody_in_twice(fake_shop,
     together(work, work, work)
 
     assert sorted(Enrollment.objects.values_list("contact_id", flat=True)) == people
-    assert list(ScheduleSlot.objects.order_by("slot_at").values_list("state", "enrolled_count")) == [
-        ("done", 24),
-        ("done", 0),
-    ]
+    # A worker that finds the first moment taken may do a chunk of the second; who has entered does not enter there.
+    slots = ScheduleSlot.objects.order_by("slot_at").values_list("state", "enrolled_count")
+    assert [state for state, _count in slots] == ["done", "done"]
+    assert sum(count for _state, count in slots) == 24
