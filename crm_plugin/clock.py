@@ -1,7 +1,7 @@
-"""The only source of the present moment.
+"""The only source of the present moment, and of what a local clock means.
 
 Every module asks ``clock.now()``; tests freeze or move it with ``travel``. UTC always: a shop's or a
-person's zone is applied only where a rule names it.
+person's zone is applied only where a rule names it, by ``utc`` and ``day_start``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 _offset: ContextVar[timedelta | None] = ContextVar("crm_clock_offset", default=None)
 _frozen: ContextVar[datetime | None] = ContextVar("crm_clock_frozen", default=None)
@@ -22,6 +24,29 @@ def now() -> datetime:
         return frozen
     offset = _offset.get()
     return datetime.now(UTC) + offset if offset else datetime.now(UTC)
+
+
+def utc(local: datetime, zone: tzinfo) -> datetime:
+    """Return the moment at which a clock of the zone shows ``local``.
+
+    A time that the clock skips (the hour in spring) comes as much later as the clock was put on; of a time that comes
+    twice (the hour in autumn) the first is meant. Both is what ``fold=0`` says (PEP 495).
+    """
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def day_start(day: date, zone: tzinfo) -> datetime:
+    """Return the first moment of a calendar day, in UTC; where the clock skips midnight, the moment it skips to."""
+    return utc(datetime.combine(day, time.min), zone)
+
+
+@lru_cache(maxsize=1_000)
+def zone_named(name: str) -> ZoneInfo | None:
+    """Return the time zone; None when there is none of this name."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, OSError, ValueError):  # not found, a folder, no name at all
+        return None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Identifiers that leave the CRM: Relay ids, signed tokens, and digests that stand in for a person.
+"""Identifiers: Relay ids, signed tokens, digests that stand in for a person, and many keys for one statement.
 
 Relay ids have the form that Saleor uses (base64 of ``Type:pk``, GraphQL Global Object Identification).
 Tokens are Django's signed values under a salt for each purpose, so one cannot be played as another.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 
 from django.core import signing
 from django.utils.crypto import salted_hmac
@@ -51,3 +52,8 @@ def unsign(purpose: str, token: str) -> str | None:
 def digest(namespace: str, value: str) -> str:
     """Return a keyed digest (HMAC-SHA256, hex) by which a value is recognised without being kept."""
     return salted_hmac(f"crm.{namespace}", value, algorithm="sha256").hexdigest()
+
+
+def array(keys: Iterable[int]) -> str:
+    """Return keys as the text of a PostgreSQL array: written once, it is cheap to put into every statement."""
+    return f"{{{','.join(map(str, keys))}}}"

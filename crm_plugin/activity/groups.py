@@ -12,9 +12,9 @@ from datetime import timedelta
 from django.db import connection
 
 from crm_plugin import clock, shop
-from crm_plugin.activity.inbox import array
 from crm_plugin.activity.models import GroupedProduct
 from crm_plugin.conf import settings
+from crm_plugin.ids import array
 from crm_plugin.shop import FactKind
 
 _UNREAD = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from crm_plugin import shop
 from crm_plugin.activity.models import Inbox
 from crm_plugin.activity.recording import insert_rows, row_of
 from crm_plugin.contacts import Handover, Person
+from crm_plugin.ids import array
 from crm_plugin.shop import Cart, Fact, FactKind, Line, Order
 
 
@@ -156,11 +157,6 @@ def _claim(statement: str, params: Sequence[int]) -> Batch | None:
     line_ids = _add_cart_lines([cart for cart in carts.values() if cart is not None], visitors)
     touched = _touched(ids) if told else {}
     return Batch(array([*ids, *line_ids]), len(ids) + len(line_ids), oldest_at, refs, carts, visitors, touched)
-
-
-def array(ids: Iterable[int]) -> str:
-    """Return ids as the text of a PostgreSQL array: written once, it is cheap to put into every statement."""
-    return f"{{{','.join(map(str, ids))}}}"
 
 
 def _named(ids: Sequence[int], kinds: Sequence[FactKind]) -> Mapping[FactKind, frozenset[Ref]]:

@@ -11,8 +11,8 @@ from typing import Final
 
 from django.db import connection
 
-from crm_plugin.activity.inbox import array
 from crm_plugin.contacts import Merge
+from crm_plugin.ids import array
 
 FIELDS: Final = ("source", "medium", "campaign", "keyword", "referrer")
 _FIRST = ("first_at", *(f"first_{name}" for name in FIELDS))

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db import connection
 
 from crm_plugin.activity import groups, inflow, watch
-from crm_plugin.activity.inbox import CONTACT_OF, Batch, array
+from crm_plugin.activity.inbox import CONTACT_OF, Batch
 from crm_plugin.contacts import Person
+from crm_plugin.ids import array
 from crm_plugin.shop import FactKind
 
 INTEREST_KINDS = (FactKind.LIKED, FactKind.VIEWED, FactKind.CARTED, FactKind.CHECKOUT_STARTED)

@@ -6,7 +6,7 @@ or 25 hours is still one day. As the present goes on, no bound ever moves back: 
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from crm_plugin.audience.fields import Day, Strict, Whole
+from crm_plugin.clock import day_start
 
 MAX_DAYS = 1_095
 #: The moment itself belongs to a window that ends with it; PostgreSQL counts microseconds.
@@ -33,11 +34,6 @@ class Bounds(NamedTuple):
 
     start: datetime | None
     end: datetime | None
-
-
-def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first moment of a calendar day, in UTC; where the clock skips midnight, the moment it skips to."""
-    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
 
 
 class LastDays(Strict):

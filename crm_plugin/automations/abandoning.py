@@ -20,8 +20,9 @@ from crm_plugin.automations.models import EnrollmentState
 from crm_plugin.automations.running import Running, versions
 from crm_plugin.automations.timers import Alarm, Decision, Due, in_audience
 from crm_plugin.automations.triggers import AbandonedTrigger, Trigger
-from crm_plugin.automations.working import array, finish
+from crm_plugin.automations.working import finish
 from crm_plugin.conf import settings
+from crm_plugin.ids import array
 from crm_plugin.shop import Cart, FactKind
 
 #: What a run ends with that makes room for another about the same cart.

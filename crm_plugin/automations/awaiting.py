@@ -23,7 +23,8 @@ from crm_plugin.automations.matching import suits_what
 from crm_plugin.automations.models import CampaignState, CampaignVersion, Enrollment
 from crm_plugin.automations.running import versions
 from crm_plugin.automations.steps import WaitForStep
-from crm_plugin.automations.working import Work, array
+from crm_plugin.automations.working import Work
+from crm_plugin.ids import array
 from crm_plugin.shop import FactKind
 
 #: Runs of the others are let go of when they are due.

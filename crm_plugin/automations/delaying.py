@@ -15,13 +15,13 @@ from django.db import connection
 
 from crm_plugin import activity, clock
 from crm_plugin.activity import Happening
-from crm_plugin.automations.entering import Entrant
+from crm_plugin.automations.entering import Entrant, entrant_of
 from crm_plugin.automations.matching import Index, suits
 from crm_plugin.automations.models import CampaignVersion, ScheduleSlot, SlotState
 from crm_plugin.automations.rungs import rung_key
 from crm_plugin.automations.running import Running
 from crm_plugin.automations.timers import Alarm, Decision, Due, arm, in_audience
-from crm_plugin.automations.triggers import AfterTrigger, Deed, Reentry, Trigger, Which
+from crm_plugin.automations.triggers import AfterTrigger, Deed, Trigger, Which
 from crm_plugin.conf import settings
 from crm_plugin.shop import FactKind
 
@@ -161,17 +161,5 @@ def _entrant(due: Due, trigger: AfterTrigger, happening: Happening) -> Entrant |
         return None
     amount = trigger.amounts[trigger.seconds().index(due.alarm.rung)]
     key = rung_key(trigger, happening, amount=amount)
-    is_limited = trigger.reentry is Reentry.AFTER and trigger.reentry_days is not None
-    return Entrant(
-        campaign_id=due.one.campaign_id,
-        version_id=due.one.version.version_id,
-        contact_id=happening.contact_id,
-        subject_key=key.subject_key,
-        epoch=key.epoch,
-        lane=key.lane,
-        due_at=clock.now(),
-        entered_at=happening.occurred_at,
-        items=happening.items,
-        context={**happening.context, "rung": amount},
-        not_since=happening.occurred_at - timedelta(days=trigger.reentry_days or 0) if is_limited else None,
-    )
+    who = {"campaign_id": due.one.campaign_id, "version_id": due.one.version.version_id}
+    return entrant_of(trigger, happening, key, **who, due_at=clock.now(), rung=amount)

@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from crm_plugin.automations.triggers import Concurrency, Reentry
+from crm_plugin.activity import Happening
+from crm_plugin.automations.triggers import Concurrency, Deed, Reentry
 
 MAX_SUBJECT = 120
 
@@ -89,6 +90,33 @@ def key_of(reentry: Reentry, concurrency: Concurrency, *, subject: str, occasion
             return Key(subject, 0, "" if is_alone else subject)
         case Reentry.ALWAYS | Reentry.AFTER:
             return Key(subject, occasion, "" if is_alone else subject)
+
+
+def entrant_of(
+    deed: Deed,
+    happening: Happening,
+    key: Key,
+    *,
+    campaign_id: int,
+    version_id: int,
+    due_at: datetime,
+    rung: int | None = None,
+) -> Entrant:
+    """Return who enters because of an activity; ``rung`` is the amount of a ladder."""
+    days = deed.reentry_days if deed.reentry is Reentry.AFTER else None
+    return Entrant(
+        campaign_id=campaign_id,
+        version_id=version_id,
+        contact_id=happening.contact_id,
+        subject_key=key.subject_key,
+        epoch=key.epoch,
+        lane=key.lane,
+        due_at=due_at,
+        entered_at=happening.occurred_at,
+        items=happening.items,
+        context=happening.context if rung is None else {**happening.context, "rung": rung},
+        not_since=None if days is None else happening.occurred_at - timedelta(days=days),
+    )
 
 
 def enroll(entrants: Sequence[Entrant]) -> int:

@@ -13,7 +13,8 @@ from crm_plugin.automations.definition import Definition, ExitCondition
 from crm_plugin.automations.inside import inside
 from crm_plugin.automations.models import EnrollmentState
 from crm_plugin.automations.running import Version, running, versions
-from crm_plugin.automations.working import array, finish
+from crm_plugin.automations.working import finish
+from crm_plugin.ids import array
 from crm_plugin.messaging import Reason
 from crm_plugin.shop import FactKind
 

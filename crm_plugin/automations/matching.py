@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from crm_plugin import activity, clock
 from crm_plugin.activity import Happening
 from crm_plugin.audience import What
-from crm_plugin.automations.entering import Entrant, enroll, key_of
+from crm_plugin.automations.entering import Entrant, enroll, entrant_of, key_of
 from crm_plugin.automations.inside import inside
 from crm_plugin.automations.running import Running, running
-from crm_plugin.automations.triggers import ActivityTrigger, Deed, Reentry
+from crm_plugin.automations.triggers import ActivityTrigger, Deed
 from crm_plugin.conf import settings
 from crm_plugin.shop import FactKind
 
@@ -124,19 +124,6 @@ def _in_audience(met: Sequence[tuple[Running, Deed, Happening]]) -> Iterator[tup
 
 
 def _entrant(one: Running, deed: Deed, happening: Happening) -> Entrant:
-    now: datetime = clock.now()
     key = key_of(deed.reentry, deed.concurrency, subject=happening.subject_key, occasion=happening.activity_id)
-    is_limited = deed.reentry is Reentry.AFTER and deed.reentry_days is not None
-    return Entrant(
-        campaign_id=one.campaign_id,
-        version_id=one.version.version_id,
-        contact_id=happening.contact_id,
-        subject_key=key.subject_key,
-        epoch=key.epoch,
-        lane=key.lane,
-        due_at=now,
-        entered_at=happening.occurred_at,
-        items=happening.items,
-        context=happening.context,
-        not_since=happening.occurred_at - timedelta(days=deed.reentry_days or 0) if is_limited else None,
-    )
+    who = {"campaign_id": one.campaign_id, "version_id": one.version.version_id}
+    return entrant_of(deed, happening, key, **who, due_at=clock.now())

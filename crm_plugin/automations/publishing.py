@@ -14,9 +14,11 @@ from crm_plugin import clock, messaging
 from crm_plugin.automations.campaigns import locked, refuse
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.fitness import check_to_publish, source_of
-from crm_plugin.automations.models import Campaign, CampaignState, CampaignVersion
+from crm_plugin.automations.models import Campaign, CampaignState, CampaignVersion, EnrollmentState
+from crm_plugin.automations.working import finish
 from crm_plugin.conf import settings
 from crm_plugin.errors import InvalidInput
+from crm_plugin.ids import array
 from crm_plugin.messaging import Reason, save_template
 
 #: Campaigns that are over and have somebody in them; the state is the reason.
@@ -27,12 +29,9 @@ ORDER BY c.id
 """
 
 #: A run that a worker has in hand is left to it: it asks for the campaign's state itself.
-_LET_GO = """
-UPDATE crm_plugin_enrollment SET state = 'exited', reason = %(reason)s, due_at = NULL, waits_for = '',
-    waits_since = NULL, is_collecting = FALSE, finished_at = %(now)s
-WHERE id = ANY(ARRAY(
-    SELECT e.id FROM crm_plugin_enrollment e WHERE e.campaign_id = %(campaign)s AND e.state = 'active'
-    ORDER BY e.contact_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+_LEFT_IN_IT = """
+SELECT id FROM crm_plugin_enrollment WHERE campaign_id = %s AND state = 'active'
+ORDER BY contact_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _REASONS = {CampaignState.ENDED: Reason.CAMPAIGN_ENDED, CampaignState.ARCHIVED: Reason.CAMPAIGN_ARCHIVED}
 
@@ -126,10 +125,10 @@ def let_go(limit: int) -> int:
 
 
 def _let_go(campaign_id: int, state: CampaignState, limit: int | None) -> int:
-    values = {"campaign": campaign_id, "reason": _REASONS[state].value, "limit": limit, "now": clock.now()}
     with connection.cursor() as cursor:
-        cursor.execute(_LET_GO, values)
-        return int(cursor.rowcount)
+        cursor.execute(_LEFT_IN_IT, [campaign_id, limit])
+        ids = [pk for (pk,) in cursor.fetchall()]
+    return finish(array(ids), EnrollmentState.EXITED, _REASONS[state]) if ids else 0
 
 
 def _run(campaign: Campaign) -> Campaign:

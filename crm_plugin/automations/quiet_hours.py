@@ -5,9 +5,10 @@ What the law of a place and the merchant's own rules for all campaigns ask for a
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from crm_plugin import clock
 from crm_plugin.automations.definition import QuietHours
 
 
@@ -21,12 +22,8 @@ def end_of_quiet(hours: QuietHours, *, now: datetime, zone: ZoneInfo) -> datetim
     is_overnight = hours.end < hours.start
     for begins_on in (today - timedelta(days=1), today):
         ends_on = begins_on + timedelta(days=1) if is_overnight else begins_on
-        start = _moment(datetime.combine(begins_on, hours.start), zone)
-        end = _moment(datetime.combine(ends_on, hours.end), zone)
+        start = clock.utc(datetime.combine(begins_on, hours.start), zone)
+        end = clock.utc(datetime.combine(ends_on, hours.end), zone)
         if start <= now < end:
             return end
     return None
-
-
-def _moment(local: datetime, zone: ZoneInfo) -> datetime:
-    return local.replace(tzinfo=zone).astimezone(UTC)

@@ -18,7 +18,7 @@ from crm_plugin.automations.quiet_hours import end_of_quiet
 from crm_plugin.automations.running import Version, versions
 from crm_plugin.automations.steps import SendStep
 from crm_plugin.automations.triggers import WAVES, PriceDropTrigger
-from crm_plugin.automations.working import array
+from crm_plugin.ids import array
 from crm_plugin.messaging import CampaignCap, Claimed, Go, Hold, Item, MessageClass, Reason, Skip, Verdict
 from crm_plugin.shop import FactKind
 

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from crm_plugin.automations.models import CampaignVersion, Enrollment, EnrollmentState, SplitTest
 from crm_plugin.automations.running import versions
 from crm_plugin.automations.steps import SplitStep
-from crm_plugin.automations.working import array
+from crm_plugin.ids import array
 
 #: Two halves, each by an index of its own: those that ended, and those under way.
 _BY_END = """

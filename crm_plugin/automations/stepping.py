@@ -17,8 +17,9 @@ from crm_plugin import clock
 from crm_plugin.automations import acting, exiting
 from crm_plugin.automations.models import Campaign, CampaignState, Enrollment, EnrollmentState
 from crm_plugin.automations.running import Version, versions
-from crm_plugin.automations.working import Work, array, finish
+from crm_plugin.automations.working import Work, finish
 from crm_plugin.conf import settings
+from crm_plugin.ids import array
 from crm_plugin.messaging import Delivered, Item, Reason
 
 #: A campaign in one of these states lets go of the people in it.
@@ -33,11 +34,7 @@ SELECT version_id, step, array_agg(id ORDER BY id)::text, count(*), min(due_at) 
 """
 
 #: Nobody looked for so long that what was to be done is no news any more. A pause is no lateness.
-_STALE = """
-UPDATE crm_plugin_enrollment SET state = 'exited', reason = %s, due_at = NULL, waits_for = '', waits_since = NULL,
-    is_collecting = FALSE, finished_at = %s
-WHERE id = ANY(%s::bigint[]) AND due_at < %s
-"""
+_STALE = "SELECT id FROM crm_plugin_enrollment WHERE id = ANY(%s::bigint[]) AND due_at < %s"
 
 
 def advance(limit: int) -> int:
@@ -142,7 +139,8 @@ def _drop_stale(campaign: Campaign, ids: str, *, oldest: datetime, now: datetime
     if oldest >= too_late or campaign.running_since is None or campaign.running_since >= too_late:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_STALE, [Reason.STALE, now, ids, too_late])
+        cursor.execute(_STALE, [ids, too_late])
+        finish(array(pk for (pk,) in cursor.fetchall()), EnrollmentState.EXITED, Reason.STALE)
 
 
 def _grouped(ends: dict[int, exiting.End]) -> Iterator[tuple[exiting.End, list[int]]]:

@@ -18,8 +18,8 @@ from crm_plugin.automations.entering import MAX_SUBJECT, Entrant
 from crm_plugin.automations.inside import inside
 from crm_plugin.automations.models import Timer
 from crm_plugin.automations.running import Running
-from crm_plugin.automations.working import array
 from crm_plugin.contacts import Merge
+from crm_plugin.ids import array
 
 _KEY = "campaign_id, contact_id, subject_key, rung"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from crm_plugin import clock
 from crm_plugin.automations.models import Enrollment, EnrollmentState
 from crm_plugin.automations.program import Op
 from crm_plugin.automations.running import Version
+from crm_plugin.ids import array
 
 _GO = """
 UPDATE crm_plugin_enrollment SET step = %s, due_at = %s, is_collecting = FALSE
@@ -27,11 +28,6 @@ UPDATE crm_plugin_enrollment e SET step = n.step, due_at = n.due_at, is_collecti
 FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[]) AS n(id, step, due_at)
 WHERE e.id = n.id AND e.state = 'active'
 """
-
-
-def array(ids: Iterable[int]) -> str:
-    """Return ids as the text of a PostgreSQL array: written once, it is cheap to put into every statement."""
-    return f"{{{','.join(map(str, ids))}}}"
 
 
 def finish(ids: str, state: EnrollmentState, reason: str = "") -> int:

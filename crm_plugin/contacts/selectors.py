@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from crm_plugin import clock
 from crm_plugin.contacts.models import ChannelKind, Consent, Contact, Visitor
 from crm_plugin.contacts.people import normalize_email
 from crm_plugin.contacts.suppression import suppressed
@@ -115,12 +116,5 @@ def withdrawals(contact_ids: Collection[int]) -> Mapping[int, datetime]:
 def zones_of(contact_ids: Collection[int]) -> Mapping[int, ZoneInfo]:
     """Return the time zones of contacts, as far as they are known and exist."""
     rows = Contact.objects.filter(pk__in=contact_ids).exclude(time_zone="").values_list("pk", "time_zone")
-    found = {name: zone for name in {name for _pk, name in rows} if (zone := _zone(name)) is not None}
+    found = {name: zone for name in {name for _pk, name in rows} if (zone := clock.zone_named(name)) is not None}
     return {pk: found[name] for pk, name in rows if name in found}
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None

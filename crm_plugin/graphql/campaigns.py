@@ -182,38 +182,44 @@ class CrmCampaignUpdate(CrmMutation):
         return cls(campaign=automations.update_campaign(row_key("CrmCampaign", id, field="id"), **changes))
 
 
-class CrmCampaignPublish(CrmMutation):
+class CampaignChange(CrmMutation):
+    """A mutation that does one thing to one campaign: ``change`` takes its key."""
+
+    campaign = graphene.Field(CrmCampaign)
+
+    class Arguments:
+        id = graphene.ID(required=True)
+
+    class Meta:
+        abstract = True
+
+    @staticmethod
+    def change(campaign_id: int) -> Campaign:
+        """Do it, and return the campaign as it is then."""
+        raise NotImplementedError
+
+    @classmethod
+    def perform(cls, _actor: Actor, *, id: str) -> Self:
+        """Do it."""
+        return cls(campaign=cls.change(row_key("CrmCampaign", id, field="id")))
+
+
+class CrmCampaignPublish(CampaignChange):
     """Freeze the definition into a version and run it. Requires manage_crm."""
 
-    campaign = graphene.Field(CrmCampaign)
-
-    class Arguments:
-        id = graphene.ID(required=True)
+    change = staticmethod(automations.publish)
 
     class Meta:
         caller = Caller.MANAGER
 
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Publish it."""
-        return cls(campaign=automations.publish(row_key("CrmCampaign", id, field="id")))
 
-
-class CrmCampaignPause(CrmMutation):
+class CrmCampaignPause(CampaignChange):
     """Let nobody enter and send nothing until it goes on; everybody stays where they are. Requires manage_crm."""
 
-    campaign = graphene.Field(CrmCampaign)
-
-    class Arguments:
-        id = graphene.ID(required=True)
+    change = staticmethod(automations.pause)
 
     class Meta:
         caller = Caller.MANAGER
-
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Pause it."""
-        return cls(campaign=automations.pause(row_key("CrmCampaign", id, field="id")))
 
 
 class CrmCampaignDelete(CrmMutation):

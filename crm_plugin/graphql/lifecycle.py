@@ -12,7 +12,7 @@ from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.campaign_statistics import CrmStanding
-from crm_plugin.graphql.campaigns import CrmCampaign
+from crm_plugin.graphql.campaigns import CampaignChange, CrmCampaign
 from crm_plugin.graphql.errors import CrmError, as_payload
 from crm_plugin.graphql.mutation import CrmMutation
 from crm_plugin.graphql.rules import language_of
@@ -100,38 +100,22 @@ class LifecycleQueries(graphene.ObjectType):
     )
 
 
-class CrmCampaignResume(CrmMutation):
+class CrmCampaignResume(CampaignChange):
     """Go on after a pause with the version that ran, whatever has been drafted meanwhile. Requires manage_crm."""
 
-    campaign = graphene.Field(CrmCampaign)
-
-    class Arguments:
-        id = graphene.ID(required=True)
+    change = staticmethod(automations.resume)
 
     class Meta:
         caller = Caller.MANAGER
 
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Let it go on."""
-        return cls(campaign=automations.resume(row_key("CrmCampaign", id, field="id")))
 
-
-class CrmCampaignEnd(CrmMutation):
+class CrmCampaignEnd(CampaignChange):
     """End a running or paused campaign now; whoever is in flight exits. Requires manage_crm."""
 
-    campaign = graphene.Field(CrmCampaign)
-
-    class Arguments:
-        id = graphene.ID(required=True)
+    change = staticmethod(automations.end_campaign)
 
     class Meta:
         caller = Caller.MANAGER
-
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """End it."""
-        return cls(campaign=automations.end_campaign(row_key("CrmCampaign", id, field="id")))
 
 
 class CrmCampaignClone(CrmMutation):

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from crm_plugin.audience.windows import AnyWindow, Bounds, Window, day_start, passed
+from crm_plugin.audience.windows import AnyWindow, Bounds, Window, passed
+from crm_plugin.clock import day_start
 
 BERLIN, SEOUL, CAIRO = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Seoul"), ZoneInfo("Africa/Cairo")
 ZONES = st.sampled_from([BERLIN, SEOUL, CAIRO, ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/Havana")])

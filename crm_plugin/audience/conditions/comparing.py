@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
@@ -52,10 +53,14 @@ class Comparison(Strict):
 
     def sql(self, ask: Ask, number: str) -> str:
         """Return the test of ``number``, an SQL expression."""
+        return self.test(number, lambda value: ask.param(value, "numeric"))
+
+    def test(self, number: str, param: Callable[[Decimal], str]) -> str:
+        """Return the same for a statement that is no audience; ``param`` takes a value and returns its place."""
         if isinstance(self.value, tuple):
-            low, high = (ask.param(value, "numeric") for value in self.value)
+            low, high = (param(value) for value in self.value)
             return f"{number} BETWEEN {low} AND {high}"
-        return f"{number} {SIGNS[self.op]} {ask.param(self.value, 'numeric')}"
+        return f"{number} {SIGNS[self.op]} {param(self.value)}"
 
     def holds_for(self, number: Decimal) -> bool:
         """Whether ``number`` passes the test."""

@@ -18,7 +18,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from crm_plugin.audience.conditions.base import Ask, Row
 from crm_plugin.audience.conditions.comparing import SIGNS, Number, Op
 from crm_plugin.audience.fields import Day, Strict, Text, Whole
-from crm_plugin.audience.windows import Bounds, Window, day_start
+from crm_plugin.audience.windows import Bounds, Window
+from crm_plugin.clock import day_start
 from crm_plugin.errors import InvalidInput
 
 _MAX_BIGINT = 2**63

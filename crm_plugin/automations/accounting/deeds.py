@@ -13,8 +13,8 @@ from crm_plugin.automations.accounting.lines import Line, Teller
 from crm_plugin.automations.accounting.wording import Code
 from crm_plugin.automations.matching import Index
 from crm_plugin.automations.running import Running
-from crm_plugin.automations.scheduling.moments import utc
 from crm_plugin.automations.triggers import AfterTrigger, Deed
+from crm_plugin.clock import utc
 
 #: The newest activities of the kind, which an account looks at.
 MOST_DEEDS = 10

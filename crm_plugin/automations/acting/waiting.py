@@ -27,11 +27,7 @@ def wait(work: Work) -> None:
     """Let the runs rest for the time of the step; one statement, whatever their number."""
     step = work.op.step
     assert isinstance(step, WaitStep)  # noqa: S101 - DOERS says so
-    following = work.op.following
-    if following < work.version.definition.program.end:
-        work.go(following, due_at=work.now + timedelta(seconds=step.seconds))
-    else:
-        work.go(following, due_at=None)
+    work.go(work.op.following, due_at=work.now + timedelta(seconds=step.seconds))
 
 
 def wait_until(work: Work) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 from crm_plugin.audience import AudienceRule, matching
 from crm_plugin.automations import exiting
 from crm_plugin.automations.foreseeing.travellers import Traveller
-from crm_plugin.automations.working import array
+from crm_plugin.ids import array
 
 #: The same columns as a run has, so that the questions are those that are asked of runs.
 _OF_COMING: Final = """

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from crm_plugin import activity
 from crm_plugin.activity import Happening
-from crm_plugin.automations.entering import Entrant, enroll
+from crm_plugin.automations.entering import Entrant, entrant_of
 from crm_plugin.automations.inside import inside as members_of
 from crm_plugin.automations.rungs import rung_key
-from crm_plugin.automations.scheduling.base import Chunk, Cohort, Occasion
+from crm_plugin.automations.scheduling.base import Cohort, Occasion
 from crm_plugin.automations.scheduling.cohorts import Told, cohort
-from crm_plugin.automations.triggers import AfterTrigger, Reentry
-
-
-def enter(trigger: AfterTrigger, occasion: Occasion) -> Chunk:
-    """Enroll the next people of the days that are so long ago."""
-    found = concerned(trigger, occasion)
-    return Chunk(enroll(found.entrants), found.last_contact)
+from crm_plugin.automations.triggers import AfterTrigger
 
 
 def concerned(trigger: AfterTrigger, occasion: Occasion) -> Cohort:
@@ -49,20 +42,8 @@ def _entrants(trigger: AfterTrigger, occasion: Occasion, rows: Sequence[Told]) -
 
 def _entrant(trigger: AfterTrigger, occasion: Occasion, happening: Happening, amount: int) -> Entrant:
     key = rung_key(trigger, happening, amount=amount)
-    is_limited = trigger.reentry is Reentry.AFTER and trigger.reentry_days is not None
-    return Entrant(
-        campaign_id=occasion.campaign_id,
-        version_id=occasion.version_id,
-        contact_id=happening.contact_id,
-        subject_key=key.subject_key,
-        epoch=key.epoch,
-        lane=key.lane,
-        due_at=occasion.now,
-        entered_at=happening.occurred_at,
-        items=happening.items,
-        context={**happening.context, "rung": amount},
-        not_since=happening.occurred_at - timedelta(days=trigger.reentry_days or 0) if is_limited else None,
-    )
+    who = {"campaign_id": occasion.campaign_id, "version_id": occasion.version_id}
+    return entrant_of(trigger, happening, key, **who, due_at=occasion.now, rung=amount)
 
 
 def _together(entrants: Iterable[Entrant]) -> list[Entrant]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import connection
 
+from crm_plugin import clock
 from crm_plugin.audience import AudienceRule, compile
 from crm_plugin.automations.entering import INSERT, REST, Entrant
 from crm_plugin.automations.scheduling.base import Chunk, Cohort, Occasion
-from crm_plugin.automations.scheduling.moments import utc
 from crm_plugin.automations.triggers import AudienceTrigger, Reentry
 
 _CHUNK = """
@@ -84,4 +84,4 @@ def _not_since(trigger: AudienceTrigger, occasion: Occasion) -> datetime | None:
     if trigger.reentry is not Reentry.AFTER or trigger.reentry_days is None:
         return None
     local = occasion.at.astimezone(occasion.zone).replace(tzinfo=None)
-    return utc(local - timedelta(days=trigger.reentry_days), occasion.zone)
+    return clock.utc(local - timedelta(days=trigger.reentry_days), occasion.zone)

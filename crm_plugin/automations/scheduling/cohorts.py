@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from crm_plugin import activity
-from crm_plugin.audience import Price
-from crm_plugin.automations.scheduling.moments import day_start
 from crm_plugin.automations.triggers import AfterTrigger, Which
+from crm_plugin.clock import day_start
 from crm_plugin.shop import FactKind
 
 #: A purchase that was taken back is none (as in audiences); what an order goes through is told by its own exits.
@@ -29,7 +29,6 @@ _OF_ORDER = """(SELECT o.{column} FROM crm_plugin_activity o
     WHERE o.order_ref <> '' AND o.order_ref = {row}.order_ref AND o.kind = 'ordered' LIMIT 1)"""
 _IS_OF_ORDER_WITH = """EXISTS (SELECT 1 FROM crm_plugin_activity b WHERE b.order_ref <> ''
     AND b.order_ref = {row}.order_ref AND b.kind = 'bought' AND b.product_id IN ({products}))"""
-_SIGNS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "="}
 
 #: The day of one amount. Its bounds stand there as values, so that PostgreSQL knows how little of the stream they are.
 _DAY = """
@@ -145,14 +144,12 @@ class Filters:
             currency = f"CASE WHEN {number} IS NULL THEN {_of_order('currency', row)} ELSE {currency} END"
             number = f"COALESCE({number}, {_of_order('amount', row)})"
         self.values["currency"] = price.currency
-        return f" AND {currency} = %(currency)s AND {self._compared(price, number)}"
+        return f" AND {currency} = %(currency)s AND {price.test(number, self._number)}"
 
-    def _compared(self, price: Price, number: str) -> str:
-        if isinstance(price.value, tuple):
-            self.values["low"], self.values["high"] = price.value
-            return f"{number} BETWEEN %(low)s AND %(high)s"
-        self.values["low"] = price.value
-        return f"{number} {_SIGNS[price.op.value]} %(low)s"
+    def _number(self, value: Decimal) -> str:
+        name = f"number{len(self.values)}"
+        self.values[name] = value
+        return f"%({name})s"
 
     def _value(self, name: str, values: Sequence[str]) -> str:
         self.values[name] = list(values)

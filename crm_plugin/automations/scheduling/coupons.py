@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from django.db import connection
 
-from crm_plugin.automations.entering import Entrant, enroll
+from crm_plugin.automations.entering import Entrant
 from crm_plugin.automations.inside import inside as members_of
-from crm_plugin.automations.scheduling.base import Chunk, Cohort, Occasion
+from crm_plugin.automations.scheduling.base import Cohort, Occasion
 from crm_plugin.automations.triggers import CouponExpiryTrigger
 
 #: Materialized, so that PostgreSQL reads the coupons of that day and sorts them, not everybody's activities in order.
@@ -25,12 +25,6 @@ WITH held AS MATERIALIZED (
 )
 SELECT contact_id, subject, name FROM held ORDER BY contact_id FETCH FIRST %s ROWS WITH TIES
 """
-
-
-def enter(trigger: CouponExpiryTrigger, occasion: Occasion) -> Chunk:
-    """Enroll the next people who hold a coupon of that day."""
-    found = concerned(trigger, occasion)
-    return Chunk(enroll(found.entrants), found.last_contact)
 
 
 def concerned(trigger: CouponExpiryTrigger, occasion: Occasion) -> Cohort:

@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from crm_plugin.automations.entering import Entrant, enroll
+from crm_plugin import clock
+from crm_plugin.automations.entering import Entrant
 from crm_plugin.automations.fields import Zone
 from crm_plugin.automations.inside import inside as members_of
-from crm_plugin.automations.local_time import zone_named
-from crm_plugin.automations.scheduling.base import Chunk, Cohort, Occasion
-from crm_plugin.automations.scheduling.moments import utc
+from crm_plugin.automations.scheduling.base import Cohort, Occasion
 from crm_plugin.automations.triggers import DateTrigger
 
 #: Days that every contact has by itself: moments, whose day is that of the shop's clocks.
@@ -34,12 +33,6 @@ WHERE c.id > %(after)s AND c.id <= %(last)s AND c.erased_at IS NULL
 ORDER BY c.id
 """
 _TEXT: Final = "(c.attributes ->> %(name)s)"
-
-
-def enter(trigger: DateTrigger, occasion: Occasion) -> Chunk:
-    """Enroll those of the next contacts whose day it is, each at the hour by the clocks that are meant."""
-    found = concerned(trigger, occasion)
-    return Chunk(enroll(found.entrants), found.last_contact)
 
 
 def concerned(trigger: DateTrigger, occasion: Occasion) -> Cohort:
@@ -79,8 +72,8 @@ def _entrants(trigger: DateTrigger, occasion: Occasion, last: int) -> Iterator[E
             continue
         if trigger.is_yearly and isinstance(value, datetime) and own == day:
             continue  # it happened today: that is no anniversary yet
-        own_zone = zone_named(zone_name) if trigger.zone is Zone.CONTACT else None
-        turn = utc(moment, own_zone or occasion.zone)
+        own_zone = clock.zone_named(zone_name) if trigger.zone is Zone.CONTACT else None
+        turn = clock.utc(moment, own_zone or occasion.zone)
         yield Entrant(
             campaign_id=occasion.campaign_id,
             version_id=occasion.version_id,

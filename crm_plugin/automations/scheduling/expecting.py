@@ -1,4 +1,4 @@
-"""Whom a moment concerns, without letting anybody in: for a look ahead."""
+"""Whom a moment concerns, by the kind of trigger: to let them in, or for a look ahead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crm_plugin.automations.triggers import AfterTrigger, AudienceTrigger, Coupo
 
 
 def expected(trigger: CalendarTrigger, occasion: Occasion) -> Cohort:
-    """Return the people who would enter at the moment, as far as it can be known now; nothing is written."""
+    """Return the next people whom the moment concerns, as far as it can be known now; nothing is written."""
     match trigger:
         case AudienceTrigger():
             return audience.concerned(trigger, occasion)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -47,7 +47,7 @@ def moments(trigger: CalendarTrigger, *, zone: ZoneInfo, first: datetime, last: 
         last: its end.
     """
     if isinstance(trigger, AudienceTrigger) and isinstance(trigger.schedule, OnceSchedule):
-        found: Sequence[datetime] = [utc(trigger.schedule.at, zone)]
+        found: Sequence[datetime] = [clock.utc(trigger.schedule.at, zone)]
     else:
         found = list(_daily(trigger, zone=zone, first=first, last=last))
     return [moment for moment in found if first <= moment <= last]
@@ -71,17 +71,7 @@ def is_over(trigger: Trigger) -> bool:
     """Whether the trigger's one moment has passed."""
     if not isinstance(trigger, AudienceTrigger) or not isinstance(trigger.schedule, OnceSchedule):
         return False
-    return utc(trigger.schedule.at, merchant.zone()) <= clock.now()
-
-
-def utc(local: datetime, zone: tzinfo) -> datetime:
-    """Return the moment of a local time; one that the clocks skip is as much later, one that comes twice the first."""
-    return local.replace(tzinfo=zone).astimezone(UTC)
-
-
-def day_start(day: date, zone: tzinfo) -> datetime:
-    """Return the first moment of a calendar day."""
-    return utc(datetime.combine(day, time.min), zone)
+    return clock.utc(trigger.schedule.at, merchant.zone()) <= clock.now()
 
 
 def _daily(trigger: CalendarTrigger, *, zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[datetime]:
@@ -90,7 +80,7 @@ def _daily(trigger: CalendarTrigger, *, zone: ZoneInfo, first: datetime, last: d
     day = max(first.astimezone(place).date(), end - timedelta(days=MOST_MOMENTS - 1))
     while day <= end:
         if not weekdays or _WEEK[day.weekday()] in weekdays:
-            yield utc(datetime.combine(day, at), place)
+            yield clock.utc(datetime.combine(day, at), place)
         day += timedelta(days=1)
 
 

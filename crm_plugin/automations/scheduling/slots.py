@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from django.db import connection
 
 from crm_plugin import clock, merchant
+from crm_plugin.automations.entering import enroll
 from crm_plugin.automations.models import Campaign, CampaignState, ScheduleSlot, SlotState
 from crm_plugin.automations.running import Running, running, versions
-from crm_plugin.automations.scheduling import after, audience, coupons, dates
+from crm_plugin.automations.scheduling import audience
 from crm_plugin.automations.scheduling.base import Chunk, Occasion
+from crm_plugin.automations.scheduling.expecting import expected
 from crm_plugin.automations.scheduling.moments import CalendarTrigger, by_the_clock, day_of, moments, reach_of
-from crm_plugin.automations.triggers import AfterTrigger, AudienceTrigger, CouponExpiryTrigger, DateTrigger
+from crm_plugin.automations.triggers import AudienceTrigger
 from crm_plugin.conf import settings
 
 logger = logging.getLogger(__name__)
@@ -120,17 +121,11 @@ def _occasion(slot: ScheduleSlot, trigger: CalendarTrigger) -> Occasion:
 
 
 def _enter(trigger: CalendarTrigger, occasion: Occasion) -> Chunk:
-    match trigger:
-        case AudienceTrigger():
-            return audience.enter(trigger, occasion)
-        case AfterTrigger():
-            return after.enter(trigger, occasion)
-        case DateTrigger():
-            return dates.enter(trigger, occasion)
-        case CouponExpiryTrigger():
-            return coupons.enter(trigger, occasion)
-        case _ as never:
-            assert_never(never)
+    """Let the next people in: an audience by a statement of its own, all others as they are expected."""
+    if isinstance(trigger, AudienceTrigger):
+        return audience.enter(trigger, occasion)
+    found = expected(trigger, occasion)
+    return Chunk(enroll(found.entrants), found.last_contact)
 
 
 def _due() -> Iterator[tuple[int, datetime]]:
