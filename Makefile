@@ -54,7 +54,7 @@ features: setup
 	@$(PY) -m tests.features $(if $(ROWS),--rows $(ROWS))
 
 lock:
-	@uv pip compile setup.cfg --extra oscar --extra dev --universal --python-version 3.11 --upgrade --quiet \
+	@uv pip compile setup.cfg --extra email --extra sms --extra push --extra oscar --extra dev --universal --python-version 3.11 --upgrade --quiet \
 		--no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" \
 		--output-file requirements/dev.txt
 	@echo "make lock: requirements/dev.txt written"

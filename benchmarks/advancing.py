@@ -6,17 +6,13 @@ what the next step is; it takes its rows in the same batches, by the same index.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import quote, urlsplit
 
 from django.db import connection, transaction
 
 from benchmarks.measuring import by_turns, timed
+from benchmarks.workers import race
 from crm_plugin import automations, shop
 from crm_plugin.conf import settings
 from crm_plugin.models import Campaign
@@ -25,8 +21,6 @@ from tests.stories import on, running, send, wait
 
 RUNS = 1_000_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
-#: The longest that workers may take.
-WORK_SECONDS = 900.0
 
 _ENROLL = """
 INSERT INTO crm_plugin_enrollment (campaign_id, version_id, contact_id, subject_key, epoch, state, reason, step, due_at,
@@ -101,45 +95,9 @@ def _bare(campaign: Campaign) -> None:
 def _by_workers(campaign: Campaign, count: int) -> float:
     """Let the workers come up, start them at once, and wait for the last one."""
     _fill(campaign)
-    command = [sys.executable, "-m", "benchmarks.advance_worker"]
-    environment = os.environ | {"DATABASE_URL": _database()}
-    workers = [
-        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
-        for _ in range(count)
-    ]
-    try:
-        for worker in workers:
-            _said(worker)
-        start = time.perf_counter()
-        for worker in workers:
-            _go(worker)
-        for worker in workers:
-            worker.wait(timeout=WORK_SECONDS)
-        seconds = time.perf_counter() - start
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait(timeout=WORK_SECONDS)
+    seconds = race("advance", count)
     _check()
     return RUNS / seconds
-
-
-def _said(worker: subprocess.Popen[bytes]) -> None:
-    """Wait until the worker says that it is up."""
-    if worker.stdout is None or not worker.stdout.readline():
-        raise RuntimeError("a worker did not come up")
-
-
-def _go(worker: subprocess.Popen[bytes]) -> None:
-    if worker.stdin is not None:
-        worker.stdin.write(b"go\n")
-        worker.stdin.flush()
-
-
-def _database() -> str:
-    """Return the URL of the database that this run made."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    return url._replace(path=f"/{quote(connection.settings_dict['NAME'])}").geturl()
 
 
 def _fill(campaign: Campaign) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import advancing, audience, collect, drain, fan_out, following, matching, mutation, recording, sending
+from benchmarks import (
+    advancing,
+    audience,
+    batch_sending,
+    collect,
+    drain,
+    fan_out,
+    following,
+    matching,
+    mutation,
+    recording,
+    sending,
+)
 from benchmarks.measuring import Measured, at_least, at_most
 
 ROWS: dict[str, Callable[[], Measured]] = {
@@ -18,5 +30,7 @@ ROWS: dict[str, Callable[[], Measured]] = {
     "audience": lambda: at_most("audience", audience.measure(), 1.2),
     "follow": lambda: at_most("follow", following.measure(), 1),
     "send": lambda: at_least("send", sending.measure(), 0.8),
+    "send_batch": lambda: at_least("send_batch", batch_sending.measure(), 0.5),
+    "send_batch_2": lambda: at_least("send_batch_2", batch_sending.measure_two(), 1.7),
     "collect": lambda: at_least("collect", collect.measure(), 0.5),
 }

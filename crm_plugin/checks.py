@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
-from crm_plugin import shop
+from crm_plugin import messaging, shop
 
 
 @register("crm")
@@ -37,6 +37,13 @@ def check_database(**_kwargs: Any) -> list[CheckMessage]:
             id="crm.E002",
         )
     ]
+
+
+@register("crm", deploy=True)
+def check_providers(**_kwargs: Any) -> list[CheckMessage]:
+    """crm.W003: a provider was chosen that cannot be used, so its messages wait."""
+    hint = "docs/providers.md says what each provider needs."
+    return [Warning(problem, hint=hint, id="crm.W003") for problem in messaging.provider_problems()]
 
 
 @register("crm", deploy=True)

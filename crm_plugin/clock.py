@@ -40,6 +40,21 @@ def day_start(day: date, zone: tzinfo) -> datetime:
     return utc(datetime.combine(day, time.min), zone)
 
 
+def end_of_stretch(begins: time, ends: time, *, at: datetime, zone: tzinfo) -> datetime | None:
+    """Return when the daily stretch between two times ends in which ``at`` lies; None when it lies in none.
+
+    The first moment belongs to the stretch, the last does not; it crosses midnight when it ends earlier than it begins.
+    On days on which clocks are changed, it begins and ends when the clock on the wall says so.
+    """
+    today = at.astimezone(zone).date()
+    for begins_on in (today - timedelta(days=1), today):
+        ends_on = begins_on + timedelta(days=1) if ends < begins else begins_on
+        end = utc(datetime.combine(ends_on, ends), zone)
+        if utc(datetime.combine(begins_on, begins), zone) <= at < end:
+            return end
+    return None
+
+
 @lru_cache(maxsize=1_000)
 def zone_named(name: str) -> ZoneInfo | None:
     """Return the time zone; None when there is none of this name."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.dispatch import receiver
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+#: ``KR=solapi``: a country (ISO 3166), or ``*`` for all others, and who sends there.
+PROVIDER_OF_COUNTRY: Final = r"^(\*|[A-Z]{2})=(solapi|twilio|gateway)$"
 
 
 class Settings(BaseModel):
@@ -28,6 +31,27 @@ class Settings(BaseModel):
     dashboard_origins: tuple[str, ...] = Field((), description="Origins that may embed the merchant's pages.")
     celery_queue_name: str | None = Field(None, description="Queue of every CRM task; None: Celery's default queue.")
     email_backend: str | None = Field(None, description="Django e-mail backend of campaigns; None: EMAIL_BACKEND.")
+    dkim_selectors: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,63}$")], ...] = Field(
+        (), description="DKIM selectors that the sender check asks for, besides common ones."
+    )
+
+    sms_providers: tuple[Annotated[str, Field(pattern=PROVIDER_OF_COUNTRY)], ...] = Field(
+        (), description="Who sends text messages, by country: `KR=solapi`, `*=twilio`; `gateway` too."
+    )
+    kakao_provider: Literal["", "solapi", "gateway"] = Field(
+        "", description="Who sends Kakao messages: `solapi` or `gateway`."
+    )
+    kakao_targeting: Literal["I", "M", "N"] = Field(
+        "I", description="Solapi, Brand Messages: friends of the channel; M or N once Kakao has allowed it."
+    )
+    solapi_api_key: str = Field("", description="Solapi's API key.")
+    solapi_api_secret: SecretStr = Field(SecretStr(""), description="Solapi's API secret.")
+    solapi_url: str = Field("https://api.solapi.com", description="Where Solapi answers.")
+    twilio_account_sid: str = Field("", description="Twilio's account SID.")
+    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Twilio's auth token; it signs receipts too.")
+    twilio_sender: str = Field("", description="Number, name or messaging service (MG…) that Twilio sends from.")
+    twilio_url: str = Field("https://api.twilio.com", description="Where Twilio answers.")
+    gateway_url: str = Field("", description="A gateway of your own that takes messages as signed JSON.")
 
     pump_seconds: float = Field(2.0, gt=0, description="Beat: drain, fan out and advance at least this often.")
     deliver_seconds: float = Field(2.0, gt=0, description="Beat: hand out due messages at least this often.")
@@ -64,10 +88,23 @@ class Settings(BaseModel):
 
     lease_seconds: float = Field(300.0, gt=0, description="A claim older than this belongs to a dead worker.")
     max_attempts: int = Field(6, ge=1, description="Tries at the provider before a retryable failure is final.")
+    email_per_minute: int = Field(0, ge=0, description="E-mails handed to the provider in one minute; 0: no limit.")
+    sms_per_minute: int = Field(0, ge=0, description="Text messages handed to the provider in one minute; 0: no limit.")
     retry_seconds: float = Field(60.0, gt=0, description="Pause before the second try; doubles with each one.")
     webhook_allow_private: bool = Field(
         False, description="Tests only: webhooks may call http and addresses inside the network."
     )
+    vapid_private_key: SecretStr = Field(
+        SecretStr(""), description="Web push: the key that signs; `manage.py crm vapid-keys` makes one."
+    )
+    vapid_subject: str = Field("", description="Web push: whom push services write to, `mailto:` or `https:`.")
+    push_hosts: tuple[str, ...] = Field((), description="Hosts of push services besides those of the usual browsers.")
+    push_ttl_hours: float = Field(24.0, gt=0, le=672, description="How long a push waits for a device that is off.")
+    firebase_credentials: SecretStr = Field(
+        SecretStr(""), description="App push: the service account, as a file's path or as JSON."
+    )
+    firebase_url: str = Field("", description="App push: another address for Firebase's API, such as a relay's.")
+    inbox_days: int = Field(180, ge=1, description="Notes in the inbox of a customer are deleted after these.")
     stale_after_hours: float = Field(48.0, gt=0, description="A message due longer than this is skipped as stale.")
     trigger_max_age_hours: float = Field(24.0, gt=0, description="Older activities (backfill) start no campaign.")
     reconcile_overlap_seconds: float = Field(600.0, ge=0, description="Re-read before the watermark: late commits.")
@@ -81,7 +118,7 @@ def _load() -> dict[str, Any]:
             values[name] = getattr(django_settings, key)
         elif key in os.environ:
             raw = os.environ[key]
-            is_list = name in {"collect_origins", "dashboard_origins"}
+            is_list = name in {"collect_origins", "dashboard_origins", "dkim_selectors", "push_hosts", "sms_providers"}
             values[name] = tuple(part.strip() for part in raw.split(",") if part.strip()) if is_list else raw
     return values
 

@@ -45,8 +45,12 @@ def pump() -> int:
 
 
 def deliver() -> int:
-    """Hand out due messages until none is left or the time is over; return how many were taken up."""
-    return _repeat(_deliver_once)
+    """Hand out due messages, and hear what became of others, until nothing is left or the time is over.
+
+    Returns:
+        How many were taken up.
+    """
+    return _in_turn(_hear_once, _deliver_once)
 
 
 def call_webhooks() -> int:
@@ -109,7 +113,7 @@ def backfill(progress: Callable[[str, int], None]) -> int:
 
 
 def housekeep() -> None:
-    """Settle lost leases, end campaigns, tell deliveries, stop watching what nobody cares for, forget visitors."""
+    """Settle lost leases, end or pause campaigns, tell deliveries, uphold consents, forget what nobody needs."""
     if not _is_on():
         return
     with shop.current().writable():
@@ -117,13 +121,17 @@ def housekeep() -> None:
             _settle(messaging.sweep(settings().deliver_batch))
         with transaction.atomic():
             automations.end_campaigns()
+            automations.guard_campaigns()
             activity.forget_unwanted(settings().price_scan_batch)
         with transaction.atomic():
             activity.derive_deliveries(settings().drain_batch)
+            messaging.forget_receipts(settings().drain_batch)
+            messaging.clear_notes(settings().drain_batch)
+            messaging.forget_counts(settings().drain_batch)
         with transaction.atomic():
             activity.refresh_groups(settings().price_scan_batch)
             contacts.forget_visitors(clock.now() - timedelta(days=settings().visitor_days), settings().price_scan_batch)
-    _repeat(_let_go_once)
+    _in_turn(_let_go_once, _uphold_once)
 
 
 def erase(*, customer_id: str = "", email: str = "") -> int:
@@ -159,6 +167,7 @@ def _drain(claim: Callable[[], Batch | None]) -> int:
         _resolve(batch, people)
         added = activity.project(batch, people)
         activity.touch_people(added, audience.watched_kinds())
+        messaging.consents_by_purchase(activity.latest_of(added.get(FactKind.ORDERED, ())))
         _move_campaigns(batch, added)
         tracked = [pk for kind in _TRACKED_KINDS for pk in added.get(kind, ())]
         messaging.project_tracking([Tracked(*event) for event in activity.tracked(tracked)])
@@ -282,13 +291,28 @@ def _deliver_once() -> int:
         claimed = messaging.claim(settings().deliver_batch)
         if not claimed:
             return 0
-        messaging.deliver(claimed, verdicts=automations.recheck(claimed), on_outcomes=_settle)
+        of_campaigns = [one for one in claimed if one.enrollment_id is not None]
+        notices = [one for one in claimed if one.enrollment_id is None]
+        verdicts = automations.recheck(of_campaigns) | messaging.verdicts_of_notices(notices)
+        messaging.deliver(claimed, verdicts=verdicts, on_outcomes=_settle)
     return len(claimed)
+
+
+def _hear_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        heard, failed = messaging.settle_receipts(settings().deliver_batch)
+        automations.fall_back(failed)
+    return heard
 
 
 def _let_go_once() -> int:
     with shop.current().writable(), transaction.atomic():
         return automations.let_go(settings().advance_batch)
+
+
+def _uphold_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        return messaging.uphold_consents(settings().follow_batch)
 
 
 def _call_once() -> int:

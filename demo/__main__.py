@@ -18,11 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from demo.accounts import PASSWORD, SHOPPER_EMAIL, STAFF_EMAIL
+from demo.accounts import BOUNCE_EMAIL, PASSWORD, SHOPPER_EMAIL, STAFF_EMAIL
 from demo.browser import PageError
 from demo.services import postgres
+from demo.services.gateway import Gateway
 from demo.services.inbox import Inbox
-from demo.services.mailsink import MailSink
+from demo.services.mailsink import MailSink, Moment
 from demo.services.processes import Processes, ProcessFailed, free_port, termination_unwinds
 from demo.story import Line, Story
 
@@ -46,16 +47,19 @@ class Demo:
             state = Path(tempfile.mkdtemp(prefix="crm-demo-"))
             stack.callback(shutil.rmtree, state, ignore_errors=True)
             sink = stack.enter_context(MailSink())
-            inbox = stack.enter_context(Inbox(sink, port=_port(INBOX_PORT) if self._is_serving else 0))
+            sink.answer("550 5.1.1 No such user", recipient=BOUNCE_EMAIL, at=Moment.RECIPIENT)
+            gateway = stack.enter_context(Gateway())
+            inbox = stack.enter_context(Inbox(sink, gateway, port=_port(INBOX_PORT) if self._is_serving else 0))
             self._say("PostgreSQL")
             database_url = stack.enter_context(postgres.database())
             port = _port(SHOP_PORT) if self._is_serving else free_port()
-            environment = _environment(state, database_url=database_url, sink=sink)
+            environment = _environment(state, database_url=database_url, sink=sink, gateway=gateway)
             processes = stack.enter_context(Processes(state / "logs"))
             shop_url = f"http://127.0.0.1:{port}/"
             stack.enter_context(_logs_shown_on_failure(processes))
             self._bring_up(processes, environment=environment, port=port, state=state)
-            self._play(Story(shop_url, sink=sink, processes=processes, accounts=(SHOPPER_EMAIL, STAFF_EMAIL, PASSWORD)))
+            accounts = (SHOPPER_EMAIL, STAFF_EMAIL, PASSWORD)
+            self._play(Story(shop_url, sink=sink, gateway=gateway, processes=processes, accounts=accounts))
             if self._is_serving:
                 _serve(processes, shop_url=shop_url, inbox_url=inbox.url)
 
@@ -108,9 +112,11 @@ def _port(wanted: int) -> int:
     return wanted
 
 
-def _environment(state: Path, *, database_url: str, sink: MailSink) -> dict[str, str]:
+def _environment(state: Path, *, database_url: str, sink: MailSink, gateway: Gateway) -> dict[str, str]:
     return {
         "CRM_DEMO_STATE": str(state),
+        "CRM_GATEWAY_URL": gateway.url,
+        "CRM_SMS_PROVIDERS": "*=gateway",
         # Somebody watches: beat looks more often than a shop with thousands of customers needs.
         "CRM_DELIVER_SECONDS": "0.5",
         "CRM_PUMP_SECONDS": "0.5",

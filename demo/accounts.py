@@ -10,3 +10,6 @@ STAFF_EMAIL = "staff@example.com"
 CART_EMAIL = "minji.park@example.com"
 REVIEW_EMAIL = "lukas.weber@example.com"
 WIN_BACK_EMAIL = "sora.kim@example.com"
+#: Her mailbox is gone; she agreed to text messages too.
+BOUNCE_EMAIL = "clara.novak@gone.example"
+BOUNCE_PHONE = "+4915123456789"

@@ -74,13 +74,19 @@ class Page:
         return f"The page says: {'; '.join(told)}" if told else ""
 
 
+#: Who calls himself by no browser's name is a program to the CRM, and his clicks are nobody's.
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+
+
 class Browser:
     """One person's session."""
 
     def __init__(self, home: str) -> None:
         self._home = home
         self._cookies = CookieJar()
-        self._open = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies)).open
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
+        opener.addheaders = [("User-Agent", AGENT)]
+        self._open = opener.open
 
     def get(self, address: str) -> Page:
         """Open a page; ``address`` may be relative to the shop."""

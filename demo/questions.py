@@ -55,7 +55,7 @@ def save_buyers(staff: Browser, *, product_id: str) -> tuple[str, str]:
     saved = staff.graphql(_SAVE, {"input": {"name": SEGMENT_NAME, "definition": definition}})["crmSegmentCreate"]
     if preview["errors"] or saved["errors"]:
         raise PageError(f"The segment was refused: {preview['errors']}{saved['errors']}")
-    reachable = ", ".join(f"{one['count']} by {one['channel'].lower()}" for one in preview["reachable"])
+    reachable = ", ".join(f"{one['count']} by {one['channel'].lower()}" for one in preview["reachable"] if one["count"])
     return saved["segment"]["id"], f"“{SEGMENT_NAME}”: {preview['count']} people, {reachable}"
 
 

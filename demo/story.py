@@ -13,15 +13,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from demo import automations, questions
-from demo.accounts import CART_EMAIL, REVIEW_EMAIL, WIN_BACK_EMAIL
+from demo.accounts import BOUNCE_EMAIL, BOUNCE_PHONE, CART_EMAIL, REVIEW_EMAIL, WIN_BACK_EMAIL
 from demo.browser import Browser, Page, PageError
 from demo.goods import STORY_PRODUCT
+from demo.services.gateway import Gateway, TextMessage
 from demo.services.mailsink import Letter, MailSink
 from demo.services.processes import Processes
 
 #: A price drop reaches the reader within seconds; a slow machine gets more.
 MAIL_SECONDS = 90.0
 SHOWN_SECONDS = 45.0
+#: What a person takes at least to look at a mail.
+READING_SECONDS = 4.0
 #: A segment follows within a minute, also one that was saved a moment ago.
 MEMBER_SECONDS = 60.0
 NEW_PRICE = "36.00"
@@ -50,13 +53,23 @@ class Story:
     Args:
         shop_url: address of the storefront.
         sink: where mail arrives.
+        gateway: where text messages arrive.
         processes: watched while waiting, so that a dead worker is told at once.
         accounts: e-mail of shopper and staff, and the password of both.
     """
 
-    def __init__(self, shop_url: str, *, sink: MailSink, processes: Processes, accounts: tuple[str, str, str]) -> None:
+    def __init__(
+        self,
+        shop_url: str,
+        *,
+        sink: MailSink,
+        gateway: Gateway,
+        processes: Processes,
+        accounts: tuple[str, str, str],
+    ) -> None:
         self._shopper_email, self._staff_email, self._password = accounts
         self._sink = sink
+        self._gateway = gateway
         self._processes = processes
         self._shopper, self._staff = Browser(shop_url), Browser(shop_url)
         self._newcomer, self._customer = Browser(shop_url), Browser(shop_url)
@@ -78,6 +91,7 @@ class Story:
             ("shopper", "likes a product", self._like),
             ("staff", "lowers its price", self._lower_price),
             ("CRM", "mails the shopper", self._await_mail),
+            ("CRM", "texts whom mail misses", self._await_text),
             ("shopper", "reads the mail, clicks", self._click),
             ("staff", "asks about the product", self._ask),
             ("staff", "saves a segment", self._save_segment),
@@ -132,6 +146,17 @@ class Story:
         took = (self._letter.received_at - self._dropped_at).total_seconds()
         return f"“{self._letter.subject}”, {took:.1f} s after the price fell"
 
+    def _await_text(self) -> str:
+        self._wait(
+            lambda: bool(self._texts()), what="the text message in place of a bounced mail", seconds=MAIL_SECONDS
+        )
+        if self._sink.letters_to(BOUNCE_EMAIL) or len(self._texts()) > 1:
+            raise PageError("Somebody was written to twice.")
+        return f"{BOUNCE_EMAIL} bounced; {BOUNCE_PHONE}: “{self._texts()[0].text}”"
+
+    def _texts(self) -> list[TextMessage]:
+        return [one for one in self._gateway.messages if one.recipient == BOUNCE_PHONE]
+
     def _letters(self) -> list[Letter]:
         # The shop's own mails (its order confirmation) have no unsubscribe header.
         return [found for found in self._sink.letters_to(self._shopper_email) if found.message["List-Unsubscribe"]]
@@ -142,12 +167,16 @@ class Story:
         pixels = re.findall(r'src="([^"]+/open/[^"]+)"', letter.html)
         if not pixels:
             raise PageError("The mail has no picture that tells of its opening.")
+        # Who opens and clicks within a moment is taken for a machine.
+        time.sleep(READING_SECONDS)
         self._shopper.get(pixels[0])
-        for link in dict.fromkeys(re.findall(r'href="([^"]+/click/[^"]+)"', letter.html)):
-            page = self._shopper.get(link)
-            if page.url.split("?")[0] == self._product_url:
-                return f"lands on {page.url}"
-        raise PageError("No link of the mail leads to the product.")
+        link = re.search(re.escape(STORY_PRODUCT) + r".*?(http\S+/click/\S+)", letter.text, re.DOTALL)
+        if link is None:
+            raise PageError("The mail has no link to the product.")
+        page = self._shopper.get(link[1])
+        if page.url.split("?")[0] != self._product_url:
+            raise PageError(f"The link of the mail leads to {page.url}.")
+        return f"lands on {page.url}"
 
     def _order(self) -> str:
         page = self._shopper.get(self._product_url)

@@ -20,6 +20,8 @@ CONTENT = {
     ),
     "text": "{% for item in items %}{{ item.name }}: {{ item.price }}\n{% endfor %}{{ unsubscribe_url }}",
 }
+#: What a person's browser calls itself; a click without it is a scanner's.
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 PRICE_DROP = {"type": "price_drop", "settle_seconds": 0}
 
 
@@ -52,7 +54,8 @@ def open_shop(**changes: Any) -> None:
         "sender_name": "The Shop",
         "sender_email": "news@shop.example",
         "postal_address": "1 Street, Town",
-        "email_cap_hours": 0,
+        "consent_text": "You agreed to this.",
+        "caps": [],
         **changes,
     }
     for name, value in values.items():

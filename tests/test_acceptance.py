@@ -16,7 +16,7 @@ from demo.services.mailsink import MailSink
 from tests.fake_catalogue import FakeProduct
 from tests.fake_shop import FakeShop
 from tests.fake_trade import cart_changed, order_facts, signed_up
-from tests.stories import CONTENT, consenting, definition, on, open_shop, running, send, wait
+from tests.stories import BROWSER, CONTENT, consenting, definition, on, open_shop, running, send, wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -237,9 +237,10 @@ def test_each_reader_has_a_link_of_their_own_and_the_way_out_is_no_click(
     work()
     (anns,), (bobs,) = (smtp.letters_to(one.email) for one in (ann, bob))
 
-    client.get(path(anns.html, "click"))
-    client.get(path(bobs.html, "unsubscribe"))
-    client.post(path(bobs.html, "unsubscribe"))
+    with clock.travel(by=timedelta(minutes=1)):
+        client.get(path(anns.html, "click"), headers={"user-agent": BROWSER})
+        client.get(path(bobs.html, "unsubscribe"), headers={"user-agent": BROWSER})
+        client.post(path(bobs.html, "unsubscribe"), headers={"user-agent": BROWSER})
     pipeline.pump()
 
     assert path(anns.html, "click") != path(bobs.html, "click")

@@ -120,3 +120,15 @@ def test_no_process_starts_with_a_wrong_setting():
     said = done.stderr.splitlines()[-1]
     assert "CRM_PUMP_SECONDS" in said
     assert "CRM_DRAIN_BATCH" in said
+
+
+def test_a_provider_that_was_chosen_and_cannot_be_used_is_told(found, operated, settings):
+    operated(public_url="https://shop.example/crm/")
+    settings.CRM_SMS_PROVIDERS, settings.CRM_KAKAO_PROVIDER = ("KR=solapi", "*=twilio"), "solapi"
+    settings.CRM_SOLAPI_API_KEY, settings.CRM_SOLAPI_API_SECRET = "key", "secret"
+
+    told = found(deploy=True)
+
+    assert set(told) == {"crm.W003"}
+    assert "CRM_TWILIO_ACCOUNT_SID" in told["crm.W003"]
+    assert found() == {}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from typing import Any
 
 import pytest
 
 from crm_plugin import merchant
 from crm_plugin.errors import InvalidInput
-from crm_plugin.merchant import Merchant
+from crm_plugin.merchant import Cap, Merchant
 
 pytestmark = pytest.mark.django_db
 
@@ -16,11 +17,12 @@ pytestmark = pytest.mark.django_db
 def test_an_update_changes_what_is_given_and_keeps_the_rest() -> None:
     merchant.update(sender_name="Shop", sender_email="hello@shop.example", postal_address="1 Street, Town")
 
-    row = merchant.update(languages=["en", "ko"], email_cap_count=3)
+    row = merchant.update(languages=["en", "ko"], caps=[{"count": 3, "days": 1}])
 
     assert row == merchant.load()
     assert (row.sender_name, row.postal_address) == ("Shop", "1 Street, Town")
-    assert (row.languages, row.email_cap_count, row.email_cap_hours) == (["en", "ko"], 3, 16)
+    assert row.languages == ["en", "ko"]
+    assert row.cap_rules == (Cap(channel="", count=3, days=1),)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,11 @@ def test_an_update_changes_what_is_given_and_keeps_the_rest() -> None:
             {"languages": ["pt_BR", "en", "pt-br"], "default_language": "PT-br"},
             {"languages": ["pt-br", "en"], "default_language": "pt-br"},
         ),
-        ({"email_cap_hours": 0}, {"email_cap_hours": 0}),
+        ({"caps": []}, {"caps": []}),
+        ({"quiet_from": "21:00", "quiet_to": "08:00"}, {"quiet_from": time(21), "quiet_to": time(8)}),
+        ({"prices": {"lms": "26.5"}, "price_currency": "krw"}, {"prices": {"lms": "26.5"}, "price_currency": "KRW"}),
+        ({"country": "kr"}, {"country": "KR"}),
+        ({"warm_up_from": "2026-03-01"}, {"warm_up_from": date(2026, 3, 1)}),
         ({"sender_name": "상점"}, {"sender_name": "상점"}),
     ],
 )
@@ -58,11 +64,26 @@ def test_what_is_kept(given: dict[str, Any], kept: dict[str, Any]) -> None:
         ({"languages": ["en", "x y"]}, "languages"),
         ({"languages": ["de"], "default_language": "en"}, "default_language"),
         ({"languages": "en"}, "languages"),
-        ({"email_cap_count": 0}, "email_cap_count"),
-        ({"email_cap_count": 101}, "email_cap_count"),
-        ({"email_cap_count": "3"}, "email_cap_count"),
-        ({"email_cap_hours": -1}, "email_cap_hours"),
-        ({"email_cap_hours": 10_000}, "email_cap_hours"),
+        ({"caps": [{"count": 0, "hours": 1}]}, "caps"),
+        ({"caps": [{"count": 101, "hours": 1}]}, "caps"),
+        ({"caps": [{"count": 1, "hours": 10_000}]}, "caps"),
+        ({"caps": [{"count": 1}]}, "caps"),
+        ({"caps": [{"count": 1, "hours": 1, "days": 1}]}, "caps"),
+        ({"caps": [{"count": 1, "hours": 1, "channel": "pigeon"}]}, "caps"),
+        ({"quiet_from": "21:00"}, "quiet_from"),
+        ({"quiet_from": "21:00", "quiet_to": "21:00"}, "quiet_from"),
+        ({"quiet_from": "25:00", "quiet_to": "08:00"}, "quiet_from"),
+        ({"quiet_action": "shout"}, "quiet_action"),
+        ({"prices": {"lms": "26.5"}}, "prices"),
+        ({"prices": {"lms": "-1"}, "price_currency": "KRW"}, "prices"),
+        ({"price_currency": "XYZW"}, "price_currency"),
+        ({"country": "XX"}, "country"),
+        ({"brand_color": "green"}, "brand_color"),
+        ({"logo_url": "javascript:alert(1)"}, "logo_url"),
+        ({"sms_refusal_number": "call us"}, "sms_refusal_number"),
+        ({"domain_limits": {"not a domain": 5}}, "domain_limits"),
+        ({"pause_bounce_percent": 101}, "pause_bounce_percent"),
+        ({"warm_up_from": "soon"}, "warm_up_from"),
         ({"id": 2}, "id"),
     ],
 )

@@ -59,7 +59,10 @@ def test_every_import_is_a_declared_dependency() -> None:
 
 
 def requirements() -> list[str]:
-    return [line for line in setup_cfg()["options"]["install_requires"].splitlines() if line]
+    """What the package needs, and what it needs for the providers that an operator chooses."""
+    config = setup_cfg()
+    extras = (config["options.extras_require"][name] for name in ("email", "sms", "push"))
+    return [line for part in (config["options"]["install_requires"], *extras) for line in part.splitlines() if line]
 
 
 def imported() -> set[str]:

@@ -15,7 +15,7 @@ from crm_plugin.shop import Fact, FactKind, ProductRef
 from demo.services.mailsink import MailSink
 from tests.fake_shop import FakeShop
 from tests.fake_trade import order_facts
-from tests.stories import consenting, definition, on, running, send, wait
+from tests.stories import BROWSER, consenting, definition, on, running, send, wait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -422,7 +422,8 @@ def test_a_click_on_the_link_is_known_and_leads_to_the_product(fake_shop, ann, s
     pipeline.deliver()
     link = re.search(r"https://shop\.example/crm(/click/[^\"'\s]+)", smtp.letters[0].html).group(1)
 
-    response = client.get(f"/crm{link}")
+    with clock.travel(by=timedelta(minutes=1)):
+        response = client.get(f"/crm{link}", headers={"user-agent": BROWSER})
     pipeline.pump()
 
     assert response.status_code == 302

@@ -172,7 +172,7 @@ def test_the_frequency_cap_counts_by_contact(busy_shop):
     with connection.cursor() as cursor:
         cursor.execute("SELECT array_agg(id) FROM (SELECT id FROM crm_plugin_contact ORDER BY id LIMIT 3) c")
         (ids,) = cursor.fetchone()
-    us = Merchant(email_cap_count=1, email_cap_hours=16)
+    us = Merchant(caps=[{"channel": "email", "count": 1, "hours": 16}])
 
     plan = plans_of(
         lambda: Gatekeeper.on_duty(us, contact_ids=ids, channel="email", now=clock.now()), about="crm_plugin_message"

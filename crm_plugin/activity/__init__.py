@@ -28,7 +28,7 @@ from crm_plugin.activity.projection import INTERNAL_KINDS, project
 from crm_plugin.activity.reconcile import Purpose, Step, restart, step
 from crm_plugin.activity.recording import look_again, record, record_many
 from crm_plugin.activity.restocks import waiting_for
-from crm_plugin.activity.selectors import inflows, lag, last_times, touch_people, tracked
+from crm_plugin.activity.selectors import inflows, lag, last_times, latest_of, touch_people, tracked
 from crm_plugin.activity.vouchers import could_use, voucher_of, voucher_waves
 from crm_plugin.activity.watch import Look, forget_unwanted, look, look_now, watched
 from crm_plugin.activity.waves import InterestRule, Select, Source, kind_of
@@ -66,6 +66,7 @@ __all__ = [
     "kind_of",
     "lag",
     "last_times",
+    "latest_of",
     "like_own",
     "likes_since",
     "look",

@@ -55,6 +55,18 @@ def tracked(ids: Sequence[int]) -> list[tuple[UUID, FactKind, datetime]]:
         return [(UUID(message), FactKind(kind), occurred_at) for message, kind, occurred_at in cursor.fetchall()]
 
 
+def latest_of(ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when each contact did the last of these activities."""
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT contact_id, max(occurred_at) FROM crm_plugin_activity WHERE id = ANY(%s) GROUP BY contact_id",
+            [list(ids)],
+        )
+        return dict(cursor.fetchall())
+
+
 def touch_people(added: Mapping[FactKind, Sequence[int]], kinds: Collection[FactKind]) -> None:
     """Have the segments of the people looked at again who did one of ``kinds``, in one statement.
 

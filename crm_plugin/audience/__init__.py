@@ -11,7 +11,7 @@ from crm_plugin.audience.compiler import Query, compile, count, matching
 from crm_plugin.audience.conditions.activities import Price, What
 from crm_plugin.audience.edges import edges
 from crm_plugin.audience.explaining import Explanation, describe, describe_all, explain
-from crm_plugin.audience.exporting import csv_of, export_rows, start_export
+from crm_plugin.audience.exporting import csv_of, export_rows, note_export, start_export
 from crm_plugin.audience.following import follow, watched_kinds
 from crm_plugin.audience.importing import import_step, start_import
 from crm_plugin.audience.insights import (
@@ -118,6 +118,7 @@ __all__ = [
     "look_alike",
     "matching",
     "members",
+    "note_export",
     "preview",
     "product_rows",
     "products_carted_not_bought",

@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -42,6 +42,20 @@ def start_export(what: AudienceRule, actor: str) -> Export:
         actor: who asks, in words (``user:7``).
     """
     return Export.objects.create(what={"audience": what.to_json()}, actor=actor[:100], created_at=clock.now())
+
+
+def note_export(what: Mapping[str, Any], actor: str, *, rows_count: int) -> Export:
+    """Write into the log that something else of people was handed out, all of it at once.
+
+    Args:
+        what: what it was, as JSON.
+        actor: who asked, in words (``user:7``).
+        rows_count: how many rows were handed out.
+    """
+    now = clock.now()
+    return Export.objects.create(
+        what=dict(what), actor=actor[:100], rows_count=rows_count, created_at=now, fetched_at=now
+    )
 
 
 def export_rows(export: Export) -> Iterator[list[str]]:

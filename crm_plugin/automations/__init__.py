@@ -20,8 +20,10 @@ from crm_plugin.automations.campaigns import (
 )
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.exiting import end_at_once
+from crm_plugin.automations.falling_back import fall_back
 from crm_plugin.automations.firing import arm_timers, fire_timers
 from crm_plugin.automations.foreseeing import DryRun, Foreseen, Outcome, dry_run
+from crm_plugin.automations.guarding import PauseReason, guard_campaigns
 from crm_plugin.automations.lag import lag
 from crm_plugin.automations.matching import match
 from crm_plugin.automations.models import Campaign, CampaignState, Enrollment, EnrollmentState
@@ -52,6 +54,7 @@ __all__ = [
     "Line",
     "Moved",
     "Outcome",
+    "PauseReason",
     "PublishPreview",
     "about_recipe",
     "absorb",
@@ -69,10 +72,12 @@ __all__ = [
     "enrollments",
     "explain_message",
     "explain_one",
+    "fall_back",
     "fan_out",
     "fire_timers",
     "forget",
     "go_on",
+    "guard_campaigns",
     "in_flight",
     "items_of",
     "lag",

@@ -166,7 +166,7 @@ def _sorted_out(dues: Sequence[Due], open_carts: Mapping[str, Cart]) -> tuple[li
 
 
 def _suits(trigger: AbandonedTrigger, cart: Cart) -> bool:
-    value = baskets.value_of(cart)
+    value = cart.total
     if value is None or not _is_sold_in(trigger, cart):
         return False
     wanted = trigger.value

@@ -9,10 +9,11 @@ from datetime import timedelta
 from crm_plugin import merchant
 from crm_plugin.automations.definition import Definition, ExitCondition
 from crm_plugin.automations.program import Op, Program
-from crm_plugin.automations.steps import ExitStep, SendStep, SplitStep, WaitForStep, WaitStep, WebhookStep
+from crm_plugin.automations.steps import Attempt, ExitStep, SendStep, SplitStep, WaitForStep, WaitStep, WebhookStep
 from crm_plugin.automations.triggers import WAVES, AbandonedTrigger, ActivityTrigger, AfterTrigger
+from crm_plugin.errors import InvalidInput
 from crm_plugin.merchant import Merchant
-from crm_plugin.messaging import MessageClass
+from crm_plugin.messaging import Advert, MessageClass, TemplateSource, advertises
 from crm_plugin.shop import FactKind
 
 
@@ -56,6 +57,10 @@ WORDS: dict[str, dict[str, str]] = {
         "en": "No step sends anything.",
         "ko": "아무것도 발송하지 않는 캠페인입니다.",
     },
+    "ADVERTISES": {
+        "en": "This looks like an advertisement ({words}), but is sent as information: no consent, label, way out.",
+        "ko": "광고로 보이는 내용({words})이 정보성 메시지로 발송됩니다. 광고라면 수신 동의와 표기가 필요합니다.",
+    },
     "LANGUAGE_MISSING": {
         "en": "There is no content in {words}; those readers get another language.",
         "ko": "{words} 내용이 없어 해당 고객은 다른 언어로 받게 됩니다.",
@@ -72,9 +77,12 @@ WORDS: dict[str, dict[str, str]] = {
 
 _PURCHASE = {ExitCondition.BOUGHT_ITEM, ExitCondition.ORDERED}
 #: Activities that are about products, so that a run has items.
+_OF_ORDERS = {
+    FactKind.ORDERED, FactKind.BOUGHT, FactKind.PAID, FactKind.FULFILLED, FactKind.DELIVERED, FactKind.REVIEWED,
+}  # fmt: skip
 _ABOUT_PRODUCTS = {
     *(FactKind.VIEWED, FactKind.LIKED, FactKind.CARTED, FactKind.CART_CHANGED, FactKind.CHECKOUT_STARTED),
-    *(FactKind.ORDERED, FactKind.BOUGHT, FactKind.PAID, FactKind.FULFILLED, FactKind.DELIVERED, FactKind.REVIEWED),
+    *_OF_ORDERS,
 }
 
 
@@ -131,20 +139,39 @@ def _of_sends(definition: Definition, row: Merchant) -> Iterator[_Found]:
     if not any(isinstance(op.step, SendStep | WebhookStep) for op in program.ops):
         yield "NOTHING_SENT", "definition.steps", {}
     for op, step in definition.sends():
-        for language in row.languages:
-            if language not in step.template:
-                yield "LANGUAGE_MISSING", f"definition.{op.path}.template", {"words": language}
+        for attempt in step.attempts:
+            if step.message_class is MessageClass.TRANSACTIONAL and (found := _adverts(attempt, definition)):
+                yield "ADVERTISES", f"definition.{op.path}.{attempt.path}", {"words": found}
+            for language in row.languages:
+                if language not in attempt.template:
+                    yield "LANGUAGE_MISSING", f"definition.{op.path}.{attempt.path}", {"words": language}
     too_soon = {
         place
         for op, step in definition.sends()
-        if row.email_cap_hours and step.message_class is MessageClass.MARKETING
-        for place in _too_soon(program, op, count=row.email_cap_count, within=timedelta(hours=row.email_cap_hours))
+        if step.message_class is MessageClass.MARKETING
+        for cap in row.cap_rules
+        if cap.channel in ("", step.channel)
+        for place in _too_soon(program, op, channel=cap.channel, count=cap.count, within=cap.longest)
     }
     for place in sorted(too_soon):
         yield "WITHIN_FREQUENCY_CAP", f"definition.{program.ops[place].path}", {}
 
 
-def _too_soon(program: Program, start: Op, *, count: int, within: timedelta) -> Iterator[int]:
+def _adverts(attempt: Attempt, definition: Definition) -> str:
+    """Return why the content looks like an advertisement; empty when nothing speaks for it, or it cannot be read.
+
+    Products of an order are no offer.
+    """
+    activity = getattr(definition.trigger, "activity", None)
+    excused = {Advert.PRODUCTS, Advert.PRICE} if activity in _OF_ORDERS else set()
+    try:
+        found = advertises(TemplateSource.parse(attempt.template, channel=attempt.channel))
+    except InvalidInput:
+        return ""
+    return ", ".join(reason for reason in found if reason not in excused)
+
+
+def _too_soon(program: Program, start: Op, *, channel: str, count: int, within: timedelta) -> Iterator[int]:
     """Walk over the places at which a person may get ``count`` more advertisements within the time.
 
     Steps lead forward only, so one pass in the order of places finds the shortest time to each, by the number of
@@ -154,7 +181,7 @@ def _too_soon(program: Program, start: Op, *, count: int, within: timedelta) -> 
     for op in program.ops[start.place + 1 :]:
         for sent, seconds in soonest.get(op.place, {}).items():
             here = sent
-            if isinstance(op.step, SendStep) and op.step.message_class is MessageClass.MARKETING:
+            if _counts(op, channel):
                 here += 1
                 if here == count:
                     if seconds < within.total_seconds():
@@ -163,6 +190,14 @@ def _too_soon(program: Program, start: Op, *, count: int, within: timedelta) -> 
             for place, more in _ways_on(op):
                 known = soonest.setdefault(place, {})
                 known[here] = min(known.get(here, float("inf")), seconds + more)
+
+
+def _counts(op: Op, channel: str) -> bool:
+    """Whether what is sent here counts for the cap of the channel; of all channels, when it is empty."""
+    step = op.step
+    if not isinstance(step, SendStep) or step.message_class is not MessageClass.MARKETING:
+        return False
+    return channel in ("", step.channel)
 
 
 def _ways_on(op: Op) -> list[tuple[int, float]]:

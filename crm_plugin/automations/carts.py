@@ -6,11 +6,9 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import connection
 
-from crm_plugin.money import Money
 from crm_plugin.shop import Cart
 
 PREFIX = "cart:"
@@ -74,14 +72,6 @@ def items_of(cart: Cart) -> list[dict[str, str]]:
         {"product_id": product_id, "variant_id": variant_id, "shop_channel": cart.shop_channel}
         for product_id, variant_id in things
     ]
-
-
-def value_of(cart: Cart) -> Money | None:
-    """Return what the cart is worth; None when it is empty."""
-    if not cart.lines:
-        return None
-    currency = cart.lines[0].unit_price.currency
-    return Money(sum((line.unit_price.amount * line.quantity for line in cart.lines), Decimal(0)), currency)
 
 
 def owners_of(carts: Collection[Cart], visitors: Mapping[str, str]) -> dict[str, int]:

@@ -6,6 +6,7 @@ path of the wrong field, as the client sent it.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from crm_plugin.automations.program import Op, Program, walk
 from crm_plugin.automations.steps import AnyStep, BranchStep, SendStep
 from crm_plugin.automations.triggers import AnyTrigger, PriceDropTrigger
 from crm_plugin.errors import InvalidInput
-from crm_plugin.messaging import MessageClass
+from crm_plugin.messaging import CampaignCap, GateTerms, MessageClass
 
 MAX_STEPS = 100
 #: Of steps inside steps.
@@ -67,6 +68,7 @@ class Cap(Strict):
 class Definition(Strict):
     """A campaign's trigger, exit conditions and steps.
 
+    ``topic`` is what its advertisements are about, a slug of the merchant's topics: who refused it gets none of them.
     The audiences in it are kept as the merchant wrote them; ``audiences`` names them with their paths. Whether they can
     be understood depends on what the merchant declared, so that is asked when a campaign is saved (``campaigns``).
     """
@@ -76,6 +78,7 @@ class Definition(Strict):
     exit_audience: dict[str, Any] | None = None
     quiet_hours: QuietHours | None = None
     cap: Cap | None = None
+    topic: str = Field("", pattern=r"^[-a-z0-9_]{0,40}$")
     steps: tuple[AnyStep, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -124,6 +127,16 @@ class Definition(Strict):
     def program(self) -> Program:
         """The steps laid out in a row."""
         return Program(self.steps)
+
+    @property
+    def campaign_cap(self) -> CampaignCap | None:
+        """How many messages the campaign allows itself for one person."""
+        return None if self.cap is None else CampaignCap(self.cap.count, timedelta(days=self.cap.days))
+
+    @property
+    def gate_terms(self) -> GateTerms:
+        """What the gates ask of a campaign."""
+        return GateTerms(cap=self.campaign_cap, topic=self.topic)
 
     def audiences(self) -> dict[str, dict[str, Any]]:
         """Return the audiences of the definition by their paths."""

@@ -54,7 +54,8 @@ ASKED: Mapping[ExitCondition, tuple[str, tuple[FactKind, ...], End]] = {
     ExitCondition.VISITED: (_DID, (FactKind.VISITED, FactKind.LOGGED_IN, FactKind.VIEWED), EXITED),
 }
 
-_OF_RUNS = "SELECT e.id FROM crm_plugin_enrollment e WHERE e.id = ANY(%s::bigint[]) AND e.state = 'active' AND "
+_OF_RUNS = """SELECT e.id FROM crm_plugin_enrollment e
+WHERE e.id = ANY(%s::bigint[]) AND e.state IN ('active', 'completed') AND """
 _PEOPLE_OF_RUNS = "SELECT id, contact_id, entered_at FROM crm_plugin_enrollment WHERE id = ANY(%s::bigint[])"
 
 #: A run that another worker is moving is passed over: it asks for itself before its step.

@@ -12,9 +12,9 @@ from datetime import date
 from typing import Any
 
 from crm_plugin import shop
-from crm_plugin.automations.carts import PREFIX, content_of, items_of, value_of
+from crm_plugin.automations.carts import PREFIX, content_of, items_of
 from crm_plugin.automations.models import Enrollment
-from crm_plugin.messaging import Item
+from crm_plugin.messaging import Item, about_cart
 from crm_plugin.shop import Cart, Order
 
 
@@ -44,7 +44,7 @@ class Surroundings:
         if (order := self.orders.get(run.context.get("order_ref", ""))) is not None:
             found["order"] = {"number": order.number, "total": order.total}
         if (cart := self.carts.get(_cart_of(run))) is not None:
-            found["cart"] = _about(cart)
+            found["cart"] = about_cart(cart)
         return found
 
     def items(self, run: Enrollment) -> list[Item]:
@@ -74,12 +74,3 @@ def _readable(coupon: Mapping[str, Any]) -> dict[str, Any]:
     """Return a coupon with its last day as a day, which is written as its reader expects it."""
     last_day = coupon.get("expires_on")
     return {**coupon, "expires_on": date.fromisoformat(last_day) if last_day else None}
-
-
-def _about(cart: Cart) -> dict[str, Any]:
-    return {
-        "url": cart.recovery_url,
-        "count": len(cart.lines),
-        "quantity": sum(line.quantity for line in cart.lines),
-        "total": value_of(cart),
-    }

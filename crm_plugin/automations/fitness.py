@@ -12,12 +12,20 @@ from crm_plugin import contacts, merchant
 from crm_plugin.audience import AudienceRule
 from crm_plugin.automations import checking, coupons, winning
 from crm_plugin.automations.definition import Definition
+from crm_plugin.automations.program import Op
 from crm_plugin.automations.scheduling import is_over
 from crm_plugin.automations.scheduling.dates import OWN_DAYS
+from crm_plugin.automations.steps import Attempt, SendStep
 from crm_plugin.automations.triggers import DateTrigger
 from crm_plugin.contacts import AttributeKind
 from crm_plugin.errors import InvalidInput
-from crm_plugin.messaging import MessageClass, TemplateSource, attributes_named
+from crm_plugin.messaging import (
+    MessageClass,
+    TemplateSource,
+    attributes_named,
+    missing_provider,
+    settings_missing,
+)
 
 Check = Callable[[Definition], Iterator[InvalidInput]]
 
@@ -47,17 +55,17 @@ def problems(definition: Definition) -> list[InvalidInput]:
     return list(_found(definition, PUBLISH))
 
 
-def source_of(template: object, *, path: str, message_class: MessageClass) -> TemplateSource:
-    """Return the content of a Send step, checked.
+def source_of(attempt: Attempt, *, path: str, message_class: MessageClass) -> TemplateSource:
+    """Return the content of a Send step for one channel, checked; ``path`` is the step's.
 
     Raises:
         InvalidInput: with the path of the wrong part.
     """
     try:
-        source = TemplateSource.parse(template)
+        source = TemplateSource.parse(attempt.template, channel=attempt.channel)
         source.check(message_class=message_class)
     except InvalidInput as error:
-        wrong = f"definition.{path}.template.{error.field}".rstrip(".")
+        wrong = f"definition.{path}.{attempt.path}.{error.field}".rstrip(".")
         raise InvalidInput(error.message, field=wrong, code=error.code) from error
     return source
 
@@ -82,9 +90,9 @@ def _told_by(refuse: Callable[[Definition], object]) -> Check:
 def _contents(definition: Definition) -> Iterator[InvalidInput]:
     """Look for content that no message could be made of, and for attributes in it that nobody declared."""
     declared = None
-    for op, step in definition.sends():
+    for op, step, attempt in _attempts(definition):
         try:
-            source = source_of(step.template, path=op.path, message_class=step.message_class)
+            source = source_of(attempt, path=op.path, message_class=step.message_class)
         except InvalidInput as error:
             yield error
             continue
@@ -93,9 +101,19 @@ def _contents(definition: Definition) -> Iterator[InvalidInput]:
             if name not in declared:
                 yield InvalidInput(
                     f"Unknown variable: contact.attributes.{name}; declare the attribute first.",
-                    field=f"definition.{op.path}.template.{field}",
+                    field=f"definition.{op.path}.{attempt.path}.{field}",
                     code="UNKNOWN_VARIABLE",
                 )
+
+
+def _attempts(definition: Definition) -> Iterator[tuple[Op, SendStep, Attempt]]:
+    for op, step in definition.sends():
+        yield from ((op, step, attempt) for attempt in step.attempts)
+
+
+def _topic(definition: Definition) -> Iterator[InvalidInput]:
+    if definition.topic and not contacts.topics().filter(slug=definition.topic).exists():
+        yield InvalidInput(f"There is no topic {definition.topic!r}; make it first.", field="definition.topic")
 
 
 def _audiences(definition: Definition) -> Iterator[InvalidInput]:
@@ -120,13 +138,28 @@ def _date(definition: Definition) -> Iterator[InvalidInput]:
 
 
 def _merchant(definition: Definition) -> Iterator[InvalidInput]:
-    """Ask of advertising for a sender and a postal address (CAN-SPAM 15 USC 7704(a)(5); features row 63)."""
-    if all(step.message_class is not MessageClass.MARKETING for _op, step in definition.sends()):
-        return
+    """Ask for what messages need of the settings: a sender, an address, a refusal number (features part 5)."""
     row = merchant.load()
-    for field in merchant.NEEDED:
-        if not getattr(row, field):
-            yield InvalidInput(f"Fill in {field} of the CRM settings before publishing.", field=field, code="REQUIRED")
+    told: set[str] = set()
+    for _op, step, attempt in _attempts(definition):
+        try:
+            source = TemplateSource.parse(attempt.template, channel=attempt.channel)
+        except InvalidInput:  # ``_contents`` tells
+            continue
+        for missing in settings_missing(source, row, message_class=step.message_class):
+            if missing.field not in told:
+                told.add(missing.field)
+                yield missing
+
+
+def _channels(definition: Definition) -> Iterator[InvalidInput]:
+    """Ask for a provider of every channel but e-mail, which Django always has a backend for."""
+    told: set[str] = set()
+    for op, _step, attempt in _attempts(definition):
+        if attempt.channel not in told and (problem := missing_provider(attempt.channel)):
+            told.add(attempt.channel)
+            path = attempt.path.removesuffix("template") + "channel"
+            yield InvalidInput(problem, field=f"definition.{op.path}.{path}", code="NOT_SET_UP")
 
 
 def _moment(definition: Definition) -> Iterator[InvalidInput]:
@@ -137,9 +170,10 @@ def _moment(definition: Definition) -> Iterator[InvalidInput]:
 SAVE: tuple[Check, ...] = (
     _contents,
     _audiences,
+    _topic,
     _date,
     _told_by(winning.check_winner),
     _told_by(checking.check_attributes),
     _told_by(checking.check_lists),
 )
-PUBLISH: tuple[Check, ...] = (*SAVE, _told_by(coupons.check_coupons), _moment, _merchant)
+PUBLISH: tuple[Check, ...] = (*SAVE, _told_by(coupons.check_coupons), _moment, _merchant, _channels)

@@ -23,7 +23,8 @@ class Campaign(models.Model):
 
     ``draft`` is the definition being edited; publishing freezes it into a ``CampaignVersion``.
     ``running_since`` is when it last began to run after having been published the first time: facts from before it
-    start nothing.
+    start nothing. ``pause_reason`` says why it is paused when nobody did it by hand (``bounce_rate``,
+    ``complaint_rate``).
     """
 
     name = models.CharField(max_length=120)
@@ -35,6 +36,7 @@ class Campaign(models.Model):
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     running_since = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

@@ -75,8 +75,12 @@ def resume(campaign_id: int) -> Campaign:
 
 
 @transaction.atomic
-def pause(campaign_id: int) -> Campaign:
+def pause(campaign_id: int, *, reason: str = "") -> Campaign:
     """Hold everybody where they are and let nobody in.
+
+    Args:
+        campaign_id: which.
+        reason: why it pauses itself (``guarding.PauseReason``); empty: somebody pauses it.
 
     Raises:
         InvalidInput: when it does not run.
@@ -84,7 +88,7 @@ def pause(campaign_id: int) -> Campaign:
     campaign = locked(campaign_id)
     if campaign.state != CampaignState.RUNNING:
         raise InvalidInput(f"Only a running campaign can be paused; this one is {campaign.state}.", code="NOT_RUNNING")
-    return _change(campaign, CampaignState.PAUSED)
+    return _change(campaign, CampaignState.PAUSED, pause_reason=reason)
 
 
 @transaction.atomic
@@ -110,7 +114,7 @@ def end_campaigns() -> int:
     """End the campaigns whose period is over, running or paused; return how many."""
     now = clock.now()
     over = Campaign.objects.filter(state__in=(CampaignState.RUNNING, CampaignState.PAUSED), ends_at__lte=now)
-    return over.update(state=CampaignState.ENDED, updated_at=now)
+    return over.update(state=CampaignState.ENDED, pause_reason="", updated_at=now)
 
 
 def let_go(limit: int) -> int:
@@ -143,8 +147,10 @@ def _run(campaign: Campaign) -> Campaign:
     return _change(campaign, CampaignState.RUNNING, now)
 
 
-def _change(campaign: Campaign, state: CampaignState, now: datetime | None = None) -> Campaign:
-    campaign.state, campaign.updated_at = state, now or clock.now()
+def _change(
+    campaign: Campaign, state: CampaignState, now: datetime | None = None, *, pause_reason: str = ""
+) -> Campaign:
+    campaign.state, campaign.updated_at, campaign.pause_reason = state, now or clock.now(), pause_reason
     campaign.save()
     return campaign
 
@@ -161,11 +167,11 @@ def _new_version(campaign: Campaign, definition: Definition) -> CampaignVersion:
         number=last + 1,
         definition=campaign.draft,
         templates={
-            step.id: save_template(
-                source_of(step.template, path=op.path, message_class=step.message_class),
-                message_class=step.message_class,
+            attempt.key: save_template(
+                source_of(attempt, path=op.path, message_class=step.message_class), message_class=step.message_class
             )
             for op, step in definition.sends()
+            for attempt in step.attempts
         },
         published_at=clock.now(),
     )

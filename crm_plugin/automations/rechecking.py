@@ -14,12 +14,11 @@ from crm_plugin.automations.definition import Definition, ExitCondition
 from crm_plugin.automations.extras import Surroundings
 from crm_plugin.automations.fields import Zone
 from crm_plugin.automations.models import Campaign, CampaignState, Enrollment, EnrollmentState
-from crm_plugin.automations.quiet_hours import end_of_quiet
 from crm_plugin.automations.running import Version, versions
 from crm_plugin.automations.steps import SendStep
 from crm_plugin.automations.triggers import WAVES, PriceDropTrigger
 from crm_plugin.ids import array
-from crm_plugin.messaging import CampaignCap, Claimed, Go, Hold, Item, MessageClass, Reason, Skip, Verdict
+from crm_plugin.messaging import Claimed, Go, Hold, Item, MessageClass, Reason, Skip, Verdict
 from crm_plugin.shop import FactKind
 
 #: How long a message of a paused campaign rests before it is looked at again.
@@ -37,6 +36,7 @@ class _Desk:
     """What is known about all runs of a pass."""
 
     now: datetime
+    campaigns: Mapping[int, Campaign]
     versions: Mapping[int, Version]
     ended: Mapping[int, exiting.End]
     done: Mapping[ExitCondition, Mapping[int, set[str]]]
@@ -50,10 +50,14 @@ def recheck(claimed: Sequence[Claimed]) -> Verdicts:
     """Decide for every claimed message whether its run still wants it, and about which products.
 
     Asked after any hold and right before composing: campaign state and period, exit conditions, interest, the cart,
-    quiet hours.
+    quiet hours. A message of a run that is completed goes out all the same: it was asked for before that, and another
+    channel failed later, or the merchant sends it again.
+
+    Args:
+        claimed: messages of campaigns; notices are none of ours.
     """
-    rows = Enrollment.objects.filter(pk__in={message.enrollment_id for message in claimed}).select_related("campaign")
-    runs = {run.pk: run for run in rows}
+    rows = Enrollment.objects.filter(pk__in={message.enrollment_id for message in claimed})
+    runs: dict[int | None, Enrollment] = {run.pk: run for run in rows}
     desk = _desk(claimed, runs)
     verdicts: Verdicts = {}
     for message in claimed:
@@ -68,13 +72,14 @@ def recheck(claimed: Sequence[Claimed]) -> Verdicts:
     return verdicts
 
 
-def _desk(claimed: Sequence[Claimed], runs: Mapping[int, Enrollment]) -> _Desk:
+def _desk(claimed: Sequence[Claimed], runs: Mapping[int | None, Enrollment]) -> _Desk:
     every = list(runs.values())
     known = versions(run.version_id for run in every)
     shop_zone = merchant.zone()
     has_quiet_hours = any(version.definition.quiet_hours is not None for version in known.values())
     return _Desk(
         now=clock.now(),
+        campaigns=Campaign.objects.defer("draft").in_bulk({run.campaign_id for run in every}),
         versions=known,
         ended=_ended(every, known),
         done={asked: _done(every, asked) for asked in _LEAVES_OUT},
@@ -118,9 +123,9 @@ def _done(runs: Sequence[Enrollment], asked: ExitCondition) -> Mapping[int, set[
 
 
 def _verdict(run: Enrollment, message: Claimed, desk: _Desk) -> Verdict:
-    if (verdict := _campaign_verdict(run.campaign, desk.now)) is not None:
+    if (verdict := _campaign_verdict(desk.campaigns[run.campaign_id], desk.now)) is not None:
         return verdict
-    if run.state != EnrollmentState.ACTIVE:
+    if run.state not in (EnrollmentState.ACTIVE, EnrollmentState.COMPLETED):
         return Skip(Reason.BOUGHT if run.state == EnrollmentState.CONVERTED else Reason.EXITED)
     if (end := desk.ended.get(run.pk)) is not None:
         return Skip(Reason(end[1]))
@@ -136,7 +141,7 @@ def _verdict(run: Enrollment, message: Claimed, desk: _Desk) -> Verdict:
         tuple(items),
         is_offer=_is_offer(definition, message.step_id),
         extras=desk.surroundings.extras(run),
-        cap=None if definition.cap is None else CampaignCap(definition.cap.count, timedelta(days=definition.cap.days)),
+        terms=definition.gate_terms,
     )
 
 
@@ -155,7 +160,7 @@ def _quiet_until(run: Enrollment, message: Claimed, definition: Definition, desk
     if hours is None or message.message_class != MessageClass.MARKETING:
         return None
     own = desk.zones.get(run.contact_id) if hours.zone is Zone.CONTACT else None
-    return end_of_quiet(hours, now=desk.now, zone=own or desk.shop_zone)
+    return clock.end_of_stretch(hours.start, hours.end, at=desk.now, zone=own or desk.shop_zone)
 
 
 def _is_offer(definition: Definition, step_id: str) -> bool:
@@ -175,7 +180,7 @@ def _campaign_verdict(campaign: Campaign, now: datetime) -> Hold | Skip | None:
 
 
 def _still_wanted(
-    claimed: Sequence[Claimed], runs: Mapping[int, Enrollment], known: Mapping[int, Version]
+    claimed: Sequence[Claimed], runs: Mapping[int | None, Enrollment], known: Mapping[int, Version]
 ) -> set[_Triple]:
     """Return the (contact, product, channel) of waves' runs whose interest still stands, two queries a rule.
 

@@ -15,6 +15,7 @@ from django.db import connection
 
 from crm_plugin import clock
 from crm_plugin.automations import acting, exiting
+from crm_plugin.automations.falling_back import fall_back
 from crm_plugin.automations.models import Campaign, CampaignState, Enrollment, EnrollmentState
 from crm_plugin.automations.running import Version, versions
 from crm_plugin.automations.working import Work, finish
@@ -50,10 +51,15 @@ def advance(limit: int) -> int:
 
 
 def go_on(outcomes: Sequence[Delivered]) -> None:
-    """Continue the runs whose message has its final outcome. Must run in the transaction that writes the outcomes."""
-    by_run = {outcome.enrollment_id: outcome for outcome in outcomes}
+    """Continue the runs whose message has its final outcome. Must run in the transaction that writes the outcomes.
+
+    A run whose message goes over another channel now stays where it is.
+    """
+    passed_on = fall_back(outcomes)
+    by_step = {(one.enrollment_id, one.step_id): one for one in outcomes if one.message_id not in passed_on}
+    parked = {enrollment_id for enrollment_id, _step_id in by_step}
     runs = list(
-        Enrollment.objects.filter(pk__in=by_run, state=EnrollmentState.ACTIVE, due_at__isnull=True)
+        Enrollment.objects.filter(pk__in=parked, state=EnrollmentState.ACTIVE, due_at__isnull=True)
         .select_for_update(of=("self",))
         .order_by("pk")
     )
@@ -61,8 +67,10 @@ def go_on(outcomes: Sequence[Delivered]) -> None:
     ends: dict[tuple[EnrollmentState, str], list[int]] = defaultdict(list)
     moves: dict[tuple[int, int], list[Enrollment]] = defaultdict(list)
     for run in runs:
-        outcome, program = by_run[run.pk], known[run.version_id].definition.program
-        if run.step >= program.end or program.ops[run.step].step.id != outcome.step_id:
+        program = known[run.version_id].definition.program
+        here = program.ops[run.step].step.id if run.step < program.end else ""
+        outcome = by_step.get((run.pk, here))
+        if outcome is None:
             continue
         if (end := exiting.end_after(outcome.reason)) is not None:
             ends[end, outcome.reason].append(run.pk)

@@ -15,6 +15,7 @@ from django.db import connection
 
 from crm_plugin import clock
 from crm_plugin.contacts.people import Person, normalize_email
+from crm_plugin.contacts.phones import normalize_phone
 from crm_plugin.contacts.touching import TOUCH_CHANGED
 from crm_plugin.shop import Customer
 
@@ -30,19 +31,21 @@ class Draft:
     language: str = ""
     country: str = ""
     joined_at: datetime | None = None
+    phone: str = ""
 
 
 NOBODY = Draft()
 
 #: The drafts of a batch as one derived table, a column for each field of ``Draft``.
 _DRAFTS = """unnest(%(customer_id)s::text[], %(email)s::text[], %(first_name)s::text[], %(last_name)s::text[],
-    %(language)s::text[], %(country)s::text[], %(joined_at)s::timestamptz[])
-    AS draft (customer_id, email, first_name, last_name, language, country, joined_at)"""
+    %(language)s::text[], %(country)s::text[], %(joined_at)s::timestamptz[], %(phone)s::text[])
+    AS draft (customer_id, email, first_name, last_name, language, country, joined_at, phone)"""
 
 #: What the shop leaves empty does not blank what is known already, except for names: people may take them back.
 _NAMES = """first_name = draft.first_name, last_name = draft.last_name,
     language = COALESCE(NULLIF(draft.language, ''), contact.language),
     country = COALESCE(NULLIF(draft.country, ''), contact.country),
+    phone = COALESCE(NULLIF(draft.phone, ''), contact.phone),
     joined_at = COALESCE(draft.joined_at, contact.joined_at)"""
 
 #: By index, one look-up for each identity: ``= ANY`` with thousands of values makes PostgreSQL read the whole table.
@@ -62,9 +65,9 @@ WHERE id = ANY(ARRAY(
 _INSERT = f"""
 WITH changed AS (
     INSERT INTO crm_plugin_contact (customer_id, email, first_name, last_name, language, country, joined_at,
-                                    time_zone, orders_count, created_at)
-    SELECT NULLIF(customer_id, ''), NULLIF(email, ''), first_name, last_name, language, country, joined_at, '', 0,
-        %(now)s
+                                    phone, time_zone, orders_count, created_at)
+    SELECT NULLIF(customer_id, ''), NULLIF(email, ''), first_name, last_name, language, country, joined_at, phone, '',
+        0, %(now)s
     FROM {_DRAFTS} ORDER BY email, customer_id
     ON CONFLICT DO NOTHING RETURNING id
 ) {TOUCH_CHANGED}"""  # noqa: S608 - only constants are put in
@@ -127,6 +130,7 @@ def of_account(account: Customer) -> Draft:
         language=account.language[:12],
         country=account.country[:2],
         joined_at=account.joined_at,
+        phone=normalize_phone(account.phone, country=account.country),
     )
 
 

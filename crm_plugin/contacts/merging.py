@@ -9,10 +9,20 @@ from crm_plugin.contacts.people import Merge
 from crm_plugin.contacts.touching import touch
 
 _CONSENTS = """
-INSERT INTO crm_plugin_consent (contact_id, channel, is_granted, changed_at)
-SELECT %(target)s, channel, is_granted, changed_at FROM crm_plugin_consent WHERE contact_id = %(source)s
-ON CONFLICT (contact_id, channel) DO UPDATE SET is_granted = EXCLUDED.is_granted, changed_at = EXCLUDED.changed_at
+INSERT INTO crm_plugin_consent (contact_id, channel, is_granted, is_night_granted, basis, changed_at, expires_at,
+    pending_at, reminded_at)
+SELECT %(target)s, channel, is_granted, is_night_granted, basis, changed_at, expires_at, pending_at, reminded_at
+FROM crm_plugin_consent WHERE contact_id = %(source)s
+ON CONFLICT (contact_id, channel) DO UPDATE SET is_granted = EXCLUDED.is_granted,
+    is_night_granted = EXCLUDED.is_night_granted, basis = EXCLUDED.basis, changed_at = EXCLUDED.changed_at,
+    expires_at = EXCLUDED.expires_at, pending_at = EXCLUDED.pending_at, reminded_at = EXCLUDED.reminded_at
 WHERE EXCLUDED.changed_at > crm_plugin_consent.changed_at
+"""
+
+_REFUSED_TOPICS = """
+INSERT INTO crm_plugin_refusedtopic (contact_id, topic_id, refused_at)
+SELECT %(target)s, topic_id, refused_at FROM crm_plugin_refusedtopic WHERE contact_id = %(source)s
+ON CONFLICT DO NOTHING
 """
 
 _SPENDS = """
@@ -34,6 +44,7 @@ UPDATE crm_plugin_contact target SET
     language = COALESCE(NULLIF(target.language, ''), source.language),
     country = COALESCE(NULLIF(target.country, ''), source.country),
     time_zone = COALESCE(NULLIF(target.time_zone, ''), source.time_zone),
+    phone = COALESCE(NULLIF(target.phone, ''), source.phone),
     attributes = source.attributes || target.attributes
 FROM crm_plugin_contact source WHERE target.id = %(target)s AND source.id = %(source)s
 """
@@ -43,9 +54,12 @@ _STATEMENTS = (
     "UPDATE crm_plugin_consentevent SET contact_id = %(target)s WHERE contact_id = %(source)s",
     _SPENDS,
     _COUNTERS,
+    "UPDATE crm_plugin_endpoint SET contact_id = %(target)s WHERE contact_id = %(source)s",
+    _REFUSED_TOPICS,
     "UPDATE crm_plugin_visitor SET contact_id = %(target)s WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_consent WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_contactspend WHERE contact_id = %(source)s",
+    "DELETE FROM crm_plugin_refusedtopic WHERE contact_id = %(source)s",
     # Not through Django, which would delete rows of other rooms that nobody has moved; the database refuses instead.
     "DELETE FROM crm_plugin_contact WHERE id = %(source)s",
 )

@@ -6,13 +6,9 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 
-
-class ChannelKind(models.TextChoices):
-    """How a person can be reached (a sales channel is always ``shop_channel``)."""
-
-    EMAIL = "email", "E-mail"
+from crm_plugin.channel_kind import ChannelKind
 
 
 class Contact(models.Model):
@@ -20,6 +16,7 @@ class Contact(models.Model):
 
     Known by customer id first, then by lower-cased e-mail. Somebody who has neither yet is a visitor of the storefront
     (``Visitor``): nobody to write to, but with a history that becomes the person's who turns out to be the visitor.
+    ``phone`` is a number in E.164; several people may share one, so it tells nobody apart.
     The counters are projections of the activity stream. ``attributes`` holds what the merchant declared
     (``Attribute``), each value in its JSON type.
     An erased contact keeps its row, so that counts stay true, and nothing that names the person.
@@ -32,6 +29,7 @@ class Contact(models.Model):
     language = models.CharField(max_length=12, blank=True, default="")
     country = models.CharField(max_length=2, blank=True, default="")
     time_zone = models.CharField(max_length=64, blank=True, default="")
+    phone = models.CharField(max_length=16, blank=True, default="", db_default="")
     orders_count = models.PositiveIntegerField(default=0)
     first_order_at = models.DateTimeField(null=True, blank=True)
     last_order_at = models.DateTimeField(null=True, blank=True)
@@ -67,6 +65,7 @@ class Contact(models.Model):
                 condition=Q(customer_id__isnull=True, email__isnull=True, erased_at__isnull=True),
                 name="crm_contact_nameless",
             ),
+            models.Index(fields=("phone",), condition=~Q(phone=""), name="crm_contact_phone"),
         )
         default_permissions = ()
 
@@ -90,16 +89,47 @@ class ContactSpend(models.Model):
         return f"{self.amount} {self.currency}"
 
 
+class ConsentBasis(models.TextChoices):
+    """What allows an advertisement: the person's own word, or a purchase (which runs out, or not, by jurisdiction)."""
+
+    EXPRESS = "express"
+    SOFT_OPT_IN = "soft_opt_in"
+
+
 class Consent(models.Model):
-    """Where a contact stands now on marketing through one channel: the last line of the log."""
+    """Where a contact stands now on marketing through one channel: the last line of the log.
+
+    Attributes:
+        is_granted: False as well while a double opt-in waits for its confirmation.
+        is_night_granted: agreed to advertisements at night too (Korean network act, article 50(3)).
+        expires_at: a soft opt-in holds until then; None: until it is withdrawn.
+        pending_at: when the confirmation was asked for that is still open.
+        reminded_at: when the person was last reminded of this consent (article 50(8): every two years).
+    """
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")
     channel = models.CharField(max_length=16, choices=ChannelKind.choices)
     is_granted = models.BooleanField()
+    is_night_granted = models.BooleanField(default=False, db_default=False)
+    basis = models.CharField(
+        max_length=16, choices=ConsentBasis.choices, default=ConsentBasis.EXPRESS, db_default=ConsentBasis.EXPRESS
+    )
     changed_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    pending_at = models.DateTimeField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("contact", "channel"), name="crm_consent_unique"),)
+        indexes = (
+            models.Index(fields=("expires_at",), condition=Q(expires_at__isnull=False), name="crm_consent_expires"),
+            models.Index(
+                F("channel"),
+                Coalesce("reminded_at", "changed_at"),
+                condition=Q(is_granted=True),
+                name="crm_consent_remind",
+            ),
+        )
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -109,12 +139,18 @@ class Consent(models.Model):
 class ConsentEvent(models.Model):
     """One line of the consent log. Append-only: a database trigger refuses to change what was written.
 
-    GDPR Art. 7(1) and the Korean network act ask for proof: when, where, and to which text.
+    GDPR Art. 7(1) and the Korean network act ask for proof: when, where, and to which text. ``purpose`` is
+    ``marketing``, ``night``, ``confirmation`` (it was asked for), or ``topic:`` and the topic's slug, which names no
+    channel.
     """
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consent_events")
-    channel = models.CharField(max_length=16, choices=ChannelKind.choices)
+    channel = models.CharField(max_length=16, choices=ChannelKind.choices, blank=True, default="")
+    purpose = models.CharField(max_length=48, default="marketing", db_default="marketing")
     is_granted = models.BooleanField()
+    basis = models.CharField(
+        max_length=16, choices=ConsentBasis.choices, default=ConsentBasis.EXPRESS, db_default=ConsentBasis.EXPRESS
+    )
     source = models.CharField(max_length=64)
     text_version = models.CharField(max_length=64, blank=True, default="")
     evidence: models.JSONField[Any, Any] = models.JSONField(default=dict)
@@ -128,12 +164,84 @@ class ConsentEvent(models.Model):
         return f"{self.channel} {self.occurred_at:%Y-%m-%d}"
 
 
+class ConsentNotice(models.Model):
+    """A line of the consent log whose result the person is still to be told (network act, article 50(7)). A queue."""
+
+    event = models.OneToOneField(ConsentEvent, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"notice of {self.event_id}"
+
+
+class Topic(models.Model):
+    """What advertisements can be about; people may refuse a topic and keep the others.
+
+    ``names`` holds what the preference centre calls it, by language code.
+    """
+
+    slug = models.SlugField(max_length=40, unique=True)
+    names: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    position = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class RefusedTopic(models.Model):
+    """A topic that a contact does not want to hear of."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="refused_topics")
+    topic = models.ForeignKey(Topic, on_delete=models.CASCADE, related_name="+")
+    refused_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("contact", "topic"), name="crm_refused_topic_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"contact {self.contact_id} refuses topic {self.topic_id}"
+
+
+class Endpoint(models.Model):
+    """A device that push messages go to: a browser's subscription (RFC 8030) or an app's token.
+
+    ``keys`` holds what the payload is encrypted with (RFC 8291: ``p256dh``, ``auth``); empty for an app.
+    """
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="endpoints")
+    channel = models.CharField(max_length=16, choices=ChannelKind.choices)
+    address = models.TextField()
+    address_digest = models.CharField(max_length=64)
+    keys: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    language = models.CharField(max_length=12, blank=True, default="")
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("channel", "address_digest"), name="crm_endpoint_unique"),)
+        indexes = (models.Index(fields=("contact", "channel", "seen_at"), name="crm_endpoint_of_contact"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.channel} of contact {self.contact_id}"
+
+
 class SuppressionReason(models.TextChoices):
     """Why an address is blocked."""
 
     HARD_BOUNCE = "hard_bounce"
     COMPLAINT = "complaint"
     REFUSED = "refused"
+    SOFT_BOUNCES = "soft_bounces"
+    STOP = "stop"
     MANUAL = "manual"
 
 

@@ -7,7 +7,16 @@ from collections.abc import Collection
 from django.db import transaction
 
 from crm_plugin import clock
-from crm_plugin.contacts.models import Consent, ConsentEvent, Contact, ContactSpend, Touched, Visitor
+from crm_plugin.contacts.models import (
+    Consent,
+    ConsentEvent,
+    Contact,
+    ContactSpend,
+    Endpoint,
+    RefusedTopic,
+    Touched,
+    Visitor,
+)
 from crm_plugin.contacts.people import Person, normalize_email
 from crm_plugin.contacts.tombstones import bury
 
@@ -15,8 +24,8 @@ from crm_plugin.contacts.tombstones import bury
 def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> None:
     """Anonymise contacts, delete what is kept about them, and write tombstones for their identities.
 
-    Consents, consent log, spends, attributes and the ties to browsers go. What is seen of such a browser afterwards is
-    a new visitor's.
+    Consents, consent log, refused topics, spends, attributes, devices and the ties to browsers go. What is seen of
+    such a browser afterwards is a new visitor's.
 
     The row stays, so that counts stay true. A suppression of the address stays too, as a digest: an address that
     asked never to be written to must not be forgotten together with its owner (GDPR Art. 17(3)(b), 21(3)).
@@ -36,7 +45,7 @@ def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> Non
                 *(Person(visitor_id=visitor_id) for visitor_id in browsers),
             ]
         )
-        for model in (Consent, ConsentEvent, ContactSpend, Visitor, Touched):
+        for model in (Consent, ConsentEvent, ContactSpend, Endpoint, RefusedTopic, Visitor, Touched):
             model._default_manager.filter(contact_id__in=named).delete()
         Contact.objects.filter(pk__in=named).update(
             customer_id=None,
@@ -46,6 +55,7 @@ def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> Non
             language="",
             country="",
             time_zone="",
+            phone="",
             first_order_at=None,
             last_order_at=None,
             last_seen_at=None,

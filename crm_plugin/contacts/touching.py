@@ -11,6 +11,13 @@ TOUCH_CHANGED = "INSERT INTO crm_plugin_touched (contact_id) SELECT id FROM chan
 
 _TOUCH = "INSERT INTO crm_plugin_touched (contact_id) SELECT DISTINCT id FROM unnest(%s::bigint[]) AS id"
 
+#: Each column by its own index.
+_TOUCH_ADDRESS = """
+INSERT INTO crm_plugin_touched (contact_id)
+SELECT id FROM crm_plugin_contact WHERE email = %s
+UNION SELECT id FROM crm_plugin_contact WHERE phone = %s AND phone <> ''
+"""
+
 _CLAIM = """
 DELETE FROM crm_plugin_touched WHERE id = ANY(ARRAY(
     SELECT id FROM crm_plugin_touched ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
@@ -27,12 +34,10 @@ def touch(contact_ids: Collection[int]) -> None:
             cursor.execute(_TOUCH, [list(contact_ids)])
 
 
-def touch_address(email: str) -> None:
-    """Say that something about the contact with the (normalised) address changed."""
+def touch_address(address: str) -> None:
+    """Say that something about whoever has the (normalised) address or telephone number changed."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO crm_plugin_touched (contact_id) SELECT id FROM crm_plugin_contact WHERE email = %s", [email]
-        )
+        cursor.execute(_TOUCH_ADDRESS, [address, address])
 
 
 def claim_touched(limit: int) -> list[int]:

@@ -28,6 +28,7 @@ def queries() -> type[ObjectType]:
         audiences,
         campaigns,
         contacts,
+        deliverability,
         enrollments,
         exports,
         foresight,
@@ -40,6 +41,9 @@ def queries() -> type[ObjectType]:
         messages,
         recipes,
         segments,
+        sender_check,
+        templates,
+        topics,
     )
 
     parts = (
@@ -48,6 +52,7 @@ def queries() -> type[ObjectType]:
         audiences.AudienceQueries,
         campaigns.CampaignQueries,
         contacts.ContactQueries,
+        deliverability.DeliverabilityQueries,
         enrollments.EnrollmentQueries,
         exports.ExportQueries,
         foresight.ForesightQueries,
@@ -60,6 +65,9 @@ def queries() -> type[ObjectType]:
         messages.MessageQueries,
         recipes.RecipeQueries,
         segments.SegmentQueries,
+        templates.TemplateQueries,
+        sender_check.SenderCheckQueries,
+        topics.TopicQueries,
     )
     return type("CRMQueries", parts, {})
 
@@ -71,15 +79,22 @@ def mutations() -> type[ObjectType]:
         attributes,
         audiences,
         campaigns,
+        deliverability,
+        devices,
         exports,
         imports,
+        inbox,
         interests,
         lifecycle,
         likes,
         me,
         members,
         merchant,
+        messages,
+        proof,
         segments,
+        templates,
+        topics,
         visitors,
     )
 
@@ -87,15 +102,22 @@ def mutations() -> type[ObjectType]:
         attributes.AttributeMutations,
         audiences.AudienceMutations,
         campaigns.CampaignMutations,
+        deliverability.DeliverabilityMutations,
+        devices.DeviceMutations,
         exports.ExportMutations,
         imports.ImportMutations,
+        inbox.InboxMutations,
         interests.InterestMutations,
         lifecycle.LifecycleMutations,
         likes.LikeMutations,
         me.MeMutations,
         members.MemberMutations,
         merchant.SettingsMutations,
+        messages.MessageMutations,
+        proof.ProofMutations,
         segments.SegmentMutations,
+        templates.TemplateMutations,
+        topics.TopicMutations,
         visitors.VisitorMutations,
     )
     return type("CRMMutations", parts, {})

@@ -52,6 +52,10 @@ class CrmCampaign(graphene.ObjectType):
 
     name = graphene.String(required=True)
     state = CrmCampaignState(required=True)
+    pause_reason = graphene.String(
+        required=True,
+        description="Why it paused itself: bounce_rate or complaint_rate; empty: it did not. Cleared when it goes on.",
+    )
     definition = JSON(
         required=True,
         resolver=_definition,

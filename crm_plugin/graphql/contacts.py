@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import graphene
@@ -10,7 +10,7 @@ from graphene.relay import Connection, Node
 
 from crm_plugin import contacts, ids
 from crm_plugin.audience import Stage
-from crm_plugin.contacts import ChannelKind, Contact
+from crm_plugin.contacts import ChannelKind, ConsentBasis, ConsentState, Contact
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.loaders import loaders
 from crm_plugin.graphql.pagination import list_field, page_of_rows
@@ -25,16 +25,28 @@ class CrmChannel(graphene.Enum):
         enum = ChannelKind
 
 
+class CrmConsentBasis(graphene.Enum):
+    """What allows an advertisement: the person's own word, or a purchase."""
+
+    class Meta:
+        enum = ConsentBasis
+
+
 class CrmConsent(graphene.ObjectType):
     """Where a person stands now on marketing through one channel. Nothing said means no."""
 
     channel = CrmChannel(required=True)
-    is_granted = graphene.Boolean(required=True)
+    is_granted = graphene.Boolean(required=True, description="False too when it has run out or waits for confirmation.")
+    is_night_granted = graphene.Boolean(required=True, description="Whether it holds at night too (Korean law).")
+    changed_at = DateTime(required=True)
+    basis = CrmConsentBasis(required=True)
+    expires_at = DateTime(description="When the consent that a purchase stood for runs out, or ran out; null: never.")
 
 
-def consents_in_order(consents: dict[str, bool]) -> list[CrmConsent]:
-    """Return one entry a channel that the person has said something about."""
-    return [CrmConsent(channel=channel, is_granted=consents[channel]) for channel in sorted(consents)]
+def consents_in_order(states: Iterable[ConsentState]) -> list[CrmConsent]:
+    """Return one entry a channel that the person has said something about, by channel."""
+    names = ("channel", "is_granted", "is_night_granted", "changed_at", "basis", "expires_at")
+    return [CrmConsent(**{name: getattr(state, name) for name in names}) for state in states]
 
 
 class CrmSpend(graphene.ObjectType):
@@ -127,6 +139,7 @@ class CrmContact(graphene.ObjectType):
 
     customer_id = graphene.ID(resolver=_customer_id, description="The shop's User; null: a guest.")
     email = graphene.String()
+    phone = graphene.String(required=True, description="In E.164; empty: none is known.")
     first_name = graphene.String(required=True)
     last_name = graphene.String(required=True)
     language = graphene.String(required=True)

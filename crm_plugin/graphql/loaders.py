@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from promise import Promise
 from promise.dataloader import DataLoader
 
-from crm_plugin import activity, audience, automations, contacts
+from crm_plugin import activity, audience, automations, contacts, messaging
 from crm_plugin.audience import AudienceRule, Member, Segment
 from crm_plugin.automations import Campaign
 from crm_plugin.contacts import Contact
@@ -37,7 +37,7 @@ class Loaders:
 
     def __init__(self) -> None:
         self.campaign = _loader(_campaigns)
-        self.consents = _loader(contacts.consents_of, default={})
+        self.consents = _loader(contacts.consent_states, default=())
         self.contact = _loader(_contacts)
         self.in_flight = _loader(automations.in_flight, default=0)
         self.inflow = _loader(activity.inflows)
@@ -49,6 +49,7 @@ class Loaders:
         self.spends = _loader(_spends, default=())
         self.statistics = _loader(automations.statistics)
         self.step_ids = _loader(automations.step_ids, default=())
+        self.tries = _loader(messaging.siblings, default=())
 
 
 def loaders(info: Any) -> Loaders:

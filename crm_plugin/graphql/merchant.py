@@ -8,10 +8,52 @@ import graphene
 
 from crm_plugin import merchant
 from crm_plugin.graphql.access import Caller, admits
+from crm_plugin.graphql.contacts import CrmChannel
 from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.scalars import DateTime
-from crm_plugin.merchant import Merchant
+from crm_plugin.graphql.scalars import JSON, DateTime
+from crm_plugin.merchant import Merchant, QuietAction
 from crm_plugin.shop import Actor
+
+
+class CrmQuietAction(graphene.Enum):
+    """What becomes of an advertisement that is due in the quiet hours: held until they end, or skipped."""
+
+    class Meta:
+        enum = QuietAction
+
+
+class CrmCap(graphene.ObjectType):
+    """At most so many advertisements for one person, in a rolling stretch of hours or on calendar days."""
+
+    channel = CrmChannel(description="Null: all channels together.")
+    count = graphene.Int(required=True)
+    hours = graphene.Int()
+    days = graphene.Int(description="Calendar days by the person's clocks, today included.")
+
+
+class CrmCapInput(graphene.InputObjectType):
+    """At most so many advertisements for one person; either hours or days."""
+
+    channel = CrmChannel(description="Left out: all channels together.")
+    count = graphene.Int(required=True)
+    hours = graphene.Int()
+    days = graphene.Int()
+
+
+def _caps(row: Merchant, _info: Any) -> list[dict[str, Any]]:
+    return [cap.model_dump() | {"channel": cap.channel or None} for cap in row.cap_rules]
+
+
+def _clock(name: str) -> Any:
+    def resolve(row: Merchant, _info: Any) -> str | None:
+        value = getattr(row, name)
+        return None if value is None else f"{value:%H:%M}"
+
+    return resolve
+
+
+def _warm_up_from(row: Merchant, _info: Any) -> str | None:
+    return row.warm_up_from.isoformat() if row.warm_up_from else None
 
 
 class CrmSettings(graphene.ObjectType):
@@ -25,8 +67,33 @@ class CrmSettings(graphene.ObjectType):
     languages = graphene.List(graphene.NonNull(graphene.String), required=True)
     time_zone = graphene.String(required=True, description="Such as Asia/Seoul; empty: the shop's.")
     consent_text = graphene.String(required=True, description="Why the reader gets this mail.")
-    email_cap_count = graphene.Int(required=True, description="At most so many marketing e-mails a person …")
-    email_cap_hours = graphene.Int(required=True, description="… in so many hours; 0: no cap.")
+    sms_sender = graphene.String(required=True, description="The number, or name, that text messages come from.")
+    sms_refusal_number = graphene.String(
+        required=True, description="Free number by which text messages are refused; Korean advertisements end with it."
+    )
+    kakao_sender_key = graphene.String(required=True, description="The provider's key of the Kakao channel.")
+    country = graphene.String(required=True, description="ISO 3166; whose law holds for readers of unknown country.")
+    logo_url = graphene.String(required=True)
+    brand_color = graphene.String(required=True, description="Such as #1a7f5a; empty: the product's own.")
+    brand_footer = graphene.String(required=True)
+    caps = graphene.List(
+        graphene.NonNull(CrmCap), required=True, resolver=_caps, description="How many advertisements a person gets."
+    )
+    quiet_from = graphene.String(resolver=_clock("quiet_from"), description="HH:MM; null: no quiet hours.")
+    quiet_to = graphene.String(resolver=_clock("quiet_to"), description="HH:MM; may be on the next day.")
+    quiet_action = CrmQuietAction(required=True)
+    is_double_opt_in = graphene.Boolean(required=True, description="New consents are confirmed by a message first.")
+    is_soft_opt_in = graphene.Boolean(
+        required=True, description="A purchase stands for consent where the law of the buyer's country allows it."
+    )
+    prices = JSON(required=True, description="What a message costs, by form (sms, lms …) or channel.")
+    price_currency = graphene.String(required=True)
+    soft_bounces_block = graphene.Int(required=True, description="Block after so many soft bounces in a row; 0: never.")
+    pause_bounce_percent = graphene.Float(required=True, description="Bounces that pause a campaign; 0: never.")
+    pause_complaint_percent = graphene.Float(required=True, description="Complaints that pause a campaign; 0: never.")
+    domain_limits = JSON(required=True, description="E-mails an hour, by receiving domain.")
+    warm_up_from = graphene.String(resolver=_warm_up_from, description="First day of the warm-up, YYYY-MM-DD.")
+    warm_up_first = graphene.Int(required=True, description="E-mails on the first day of the warm-up.")
     delivered_after_days = graphene.Int(
         required=True, description="An order counts as delivered so long after it was sent; 0: only when the shop says."
     )
@@ -67,8 +134,27 @@ class CrmSettingsInput(graphene.InputObjectType):
     languages = graphene.List(graphene.NonNull(graphene.String), description="Language codes templates are written in.")
     time_zone = graphene.String(description="Such as Asia/Seoul; empty: the shop's own.")
     consent_text = graphene.String()
-    email_cap_count = graphene.Int()
-    email_cap_hours = graphene.Int()
+    sms_sender = graphene.String()
+    sms_refusal_number = graphene.String()
+    kakao_sender_key = graphene.String()
+    country = graphene.String()
+    logo_url = graphene.String()
+    brand_color = graphene.String()
+    brand_footer = graphene.String()
+    caps = graphene.List(graphene.NonNull(CrmCapInput), description="All of them; those left out are gone.")
+    quiet_from = graphene.String()
+    quiet_to = graphene.String()
+    quiet_action = CrmQuietAction()
+    is_double_opt_in = graphene.Boolean()
+    is_soft_opt_in = graphene.Boolean()
+    prices = JSON()
+    price_currency = graphene.String()
+    soft_bounces_block = graphene.Int()
+    pause_bounce_percent = graphene.Float()
+    pause_complaint_percent = graphene.Float()
+    domain_limits = JSON()
+    warm_up_from = graphene.String()
+    warm_up_first = graphene.Int()
     delivered_after_days = graphene.Int(description="0 to 60.")
 
 
@@ -86,6 +172,8 @@ class CrmSettingsUpdate(CrmMutation):
     @classmethod
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
         """Change what was given."""
+        if input.get("caps") is not None:
+            input["caps"] = [{name: value for name, value in cap.items() if value is not None} for cap in input["caps"]]
         return cls(settings=merchant.update(**input))
 
 

@@ -1,22 +1,30 @@
-"""Messages: the outbox, with what became of each."""
+"""Messages: the outbox as the delivery log, with what became of each; sending failed ones again."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Self
 
 import graphene
+from django.db.models import QuerySet
 from graphene.relay import Connection, Node
 
-from crm_plugin import messaging
+from crm_plugin import automations, messaging, nudge
+from crm_plugin.automations import CampaignState
+from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.arguments import refuse_naive, row_key
 from crm_plugin.graphql.campaigns import CrmCampaign
 from crm_plugin.graphql.contacts import CrmChannel, CrmContact
 from crm_plugin.graphql.loaders import loaders
+from crm_plugin.graphql.mutation import CrmMutation
 from crm_plugin.graphql.pagination import list_field, page_of_rows
-from crm_plugin.graphql.scalars import DateTime
-from crm_plugin.messaging import Message, MessageClass, MessageState
+from crm_plugin.graphql.scalars import DateTime, Decimal
+from crm_plugin.messaging import Message, MessageClass, MessageForm, MessageState
 from crm_plugin.shop import Actor
+
+#: As many as a person ticks in a list.
+MAX_IDS = 1_000
 
 
 class CrmMessageState(graphene.Enum):
@@ -33,34 +41,84 @@ class CrmMessageClass(graphene.Enum):
         enum = MessageClass
 
 
+class CrmMessageForm(graphene.Enum):
+    """What a message is on its channel, where that makes a difference in length, price and law."""
+
+    class Meta:
+        enum = MessageForm
+
+
+class CrmCost(graphene.ObjectType):
+    """What a provider asks for, in one currency. Currencies are never added up."""
+
+    amount = Decimal(required=True)
+    currency = graphene.String(required=True)
+
+
 def _contact(message: Message, info: Any) -> Any:
     return loaders(info).contact.load(message.contact_id)
 
 
 def _campaign(message: Message, info: Any) -> Any:
-    return loaders(info).campaign.load(message.campaign_id)
+    return None if message.campaign_id is None else loaders(info).campaign.load(message.campaign_id)
+
+
+def _form(message: Message, _info: Any) -> str | None:
+    return message.form or None
+
+
+def _cost(message: Message, _info: Any) -> CrmCost | None:
+    return None if message.cost is None else CrmCost(amount=message.cost, currency=message.cost_currency)
+
+
+def _is_notice(message: Message, _info: Any) -> bool:
+    return message.enrollment_id is None
+
+
+def _tries(message: Message, info: Any) -> Any:
+    if message.enrollment_id is None:
+        return [message]
+    return loaders(info).tries.load((message.enrollment_id, message.step_id))
 
 
 class CrmMessage(graphene.ObjectType):
     """One message for one contact on one channel, and what became of it."""
 
     contact = graphene.Field(CrmContact, required=True, resolver=_contact)
-    campaign = graphene.Field(CrmCampaign, required=True, resolver=_campaign)
-    step_id = graphene.String(required=True, description="The step of the definition that it comes from.")
+    campaign = graphene.Field(CrmCampaign, resolver=_campaign, description="Null: a notice.")
+    step_id = graphene.String(required=True, description="The step of the definition that it comes from; or empty.")
+    is_notice = graphene.Boolean(
+        required=True, resolver=_is_notice, description="No campaign asked for it: the law, or the shop's order, did."
+    )
+    occasion = graphene.String(required=True, description="What a notice is about, such as consent:17; or empty.")
     channel = CrmChannel(required=True)
+    form = CrmMessageForm(resolver=_form, description="Null: the channel has one form only, or it was not written yet.")
     message_class = CrmMessageClass(required=True)
     state = CrmMessageState(required=True)
     reason = graphene.String(required=True, description="Closed word: why it was held, skipped or failed; or empty.")
     detail = graphene.String(required=True, description="What the provider answered; or empty.")
     recipient = graphene.String(required=True, description="The address it was handed out to; blank once erased.")
+    provider_id = graphene.String(required=True, description="The provider's own id of it; or empty.")
     language = graphene.String(required=True)
     subject = graphene.String(required=True)
     attempts = graphene.Int(required=True)
     due_at = DateTime(required=True, description="Not sent before this moment; a hold moves it on.")
     created_at = DateTime(required=True)
     finished_at = DateTime(description="When it was sent, skipped or given up.")
-    opened_at = DateTime()
-    clicked_at = DateTime()
+    delivered_at = DateTime(description="When the provider said that it arrived; null: it did not say.")
+    opened_at = DateTime(description="When a person first opened it.")
+    machine_opened_at = DateTime(
+        description="When a mail program or a scanner first loaded it, whether or not anybody looked."
+    )
+    clicked_at = DateTime(description="When a person first followed one of its links.")
+    complained_at = DateTime(description="When the person said that it is spam.")
+    cost = graphene.Field(CrmCost, resolver=_cost, description="Null: not known.")
+    tries = graphene.List(
+        graphene.NonNull(lambda: CrmMessage),
+        required=True,
+        resolver=_tries,
+        description="The messages of the same run and step, this one too, in the order in which channels were tried.",
+    )
 
     class Meta:
         interfaces = (Node,)
@@ -73,24 +131,43 @@ class CrmMessageConnection(Connection):
         node = CrmMessage
 
 
+def messages_where(
+    *,
+    campaign: str | None = None,
+    contact: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    **columns: Any,
+) -> QuerySet[Message]:
+    """Return the messages that fit the arguments; ``columns`` hold those that are compared as they are.
+
+    Raises:
+        InvalidInput: naming the argument.
+    """
+    refuse_naive({"since": since, "until": until}, ("since", "until"))
+    keys = {
+        "campaign_id": None if campaign is None else row_key("CrmCampaign", campaign, field="campaign"),
+        "contact_id": None if contact is None else row_key("CrmContact", contact, field="contact"),
+        "created_at__gte": since,
+        "created_at__lt": until,
+        **columns,
+    }
+    return messaging.messages().filter(**{name: value for name, value in keys.items() if value is not None})
+
+
 @admits(Caller.VIEWER)
 def _messages(
     _actor: Actor,
     _info: Any,
     *,
-    campaign: str | None = None,
-    contact: str | None = None,
-    state: str | None = None,
-    **page: Any,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    **where: Any,
 ) -> Any:
-    rows = messaging.messages()
-    if campaign is not None:
-        rows = rows.filter(campaign_id=row_key("CrmCampaign", campaign, field="campaign"))
-    if contact is not None:
-        rows = rows.filter(contact_id=row_key("CrmContact", contact, field="contact"))
-    if state is not None:
-        rows = rows.filter(state=state)
-    return page_of_rows(CrmMessageConnection, rows, **page)
+    rows = messages_where(**where)
+    return page_of_rows(CrmMessageConnection, rows, first=first, after=after, last=last, before=before)
 
 
 class MessageQueries(graphene.ObjectType):
@@ -103,4 +180,81 @@ class MessageQueries(graphene.ObjectType):
         campaign=graphene.ID(description="Only those of this campaign."),
         contact=graphene.ID(description="Only those to this contact."),
         state=CrmMessageState(description="Only those in this state."),
+        channel=CrmChannel(description="Only those on this channel."),
+        message_class=CrmMessageClass(description="Only those of this class."),
+        reason=graphene.String(description="Only those with this reason, such as bounced."),
+        since=DateTime(description="Only those that were queued at this moment or later."),
+        until=DateTime(description="Only those that were queued before this moment."),
     )
+
+
+class CrmMessagesResendInput(graphene.InputObjectType):
+    """Which messages to send again: give either ids or a campaign."""
+
+    ids = graphene.List(graphene.NonNull(graphene.ID), description=f"These messages; at most {MAX_IDS}.")
+    campaign = graphene.ID(description="The messages of this campaign.")
+    reasons = graphene.List(
+        graphene.NonNull(graphene.String), description="Only what failed for one of these, such as undelivered."
+    )
+    include_unknown = graphene.Boolean(
+        default_value=False,
+        description="Those too of which nobody knows whether they arrived: they may arrive TWICE.",
+    )
+
+
+def _chosen(ids: list[str] | None, campaign: str | None) -> dict[str, Any]:
+    if (ids is None) == (campaign is None):
+        raise InvalidInput("Give either ids or a campaign.", field="ids", code="REQUIRED")
+    if campaign is not None:
+        pk = row_key("CrmCampaign", campaign, field="campaign")
+        _refuse_over(pk)
+        return {"campaign_id": pk}
+    keys = [row_key("CrmMessage", one, field="ids") for one in ids or ()]
+    if len(keys) > MAX_IDS:
+        raise InvalidInput(f"Give at most {MAX_IDS} ids, or the campaign.", field="ids", code="LIMIT")
+    return {"message_ids": keys}
+
+
+def _refuse_over(campaign_id: int) -> None:
+    found = automations.campaigns().filter(pk=campaign_id).first()
+    if found is None:
+        raise NotFound("There is no such campaign.")
+    if found.state not in (CampaignState.RUNNING, CampaignState.PAUSED):
+        raise InvalidInput(
+            f"Only messages of a running or paused campaign can be sent again; this one is {found.state}.",
+            field="campaign",
+            code="NOT_RUNNING",
+        )
+
+
+class CrmMessagesResend(CrmMutation):
+    """Send failed messages again; every gate is asked anew, and nobody who was reached gets another.
+
+    Requires manage_crm.
+    """
+
+    resent_count = graphene.Int(description="How many are in the queue again.")
+    left_count = graphene.Int(description="How many more can be sent again: call it once more.")
+
+    class Arguments:
+        input = CrmMessagesResendInput(required=True)
+
+    class Meta:
+        caller = Caller.MANAGER
+
+    @classmethod
+    def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
+        """Queue them."""
+        done = messaging.resend(
+            **_chosen(input.get("ids"), input.get("campaign")),
+            reasons=input.get("reasons") or (),
+            includes_unknown=bool(input.get("include_unknown")),
+        )
+        nudge.after_commit("crm.deliver")
+        return cls(resent_count=done.resent, left_count=done.left)
+
+
+class MessageMutations(graphene.ObjectType):
+    """Root fields that change messages."""
+
+    crm_messages_resend = CrmMessagesResend.Field()

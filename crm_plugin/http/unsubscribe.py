@@ -1,24 +1,25 @@
 """The way out: GET shows a page and changes nothing, POST withdraws the consent (RFC 8058, one click).
 
 No login, no cookie and no second question, in effect at once (features part 5, "KR free refusal"); the page that comes
-back is the notice of the result with sender, matter and date.
+back is the notice of the result with sender, matter and date. What is withdrawn is the channel of the message; the
+page has a second button for all of them.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from uuid import UUID
+from typing import Any
 
-from babel.dates import format_date
-from django.http import HttpRequest, HttpResponse
-from django.template import Context, Engine, Template
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 
-from crm_plugin import clock, contacts, merchant, messaging, shop
+from crm_plugin import contacts, messaging
+from crm_plugin.http import pages
+from crm_plugin.http.branding import brand
 from crm_plugin.http.doors import not_found, public
-from crm_plugin.http.wording import wording
+from crm_plugin.http.wording import Wording
 
-SECURITY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+SOURCE = "unsubscribe_link"
 
 
 @public("GET", "HEAD", "POST")
@@ -29,38 +30,41 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return not_found()
     whose = messaging.addressee(public_id)
     is_done = request.method == "POST"
+    # Only the page asks for everything: what a mail program posts is about the mail (RFC 8058, section 3.1).
+    is_everything = is_done and request.GET.get("via") == "page" and _names_everything(request)
     if is_done and whose is not None and not whose.is_erased:
-        _withdraw(whose, public_id, via="page" if request.GET.get("via") == "page" else "one_click")
-    return _page(whose.language if whose else "", is_done=is_done)
+        via = "page" if request.GET.get("via") == "page" else "one_click"
+        _withdraw(whose, evidence={"message": str(public_id), "via": via}, is_everything=is_everything)
+    words = pages.words_for(request, whose.language if whose else "")
+    return _page(words, whose, is_done=is_done, is_everything=is_everything)
 
 
-def _withdraw(whose: messaging.Addressee, public_id: UUID, *, via: str) -> None:
-    contacts.set_consent(
-        whose.contact_id,
-        channel=whose.channel,
-        is_granted=False,
-        source="unsubscribe_link",
-        evidence={"message": str(public_id), "via": via},
-    )
+def _names_everything(request: HttpRequest) -> bool:
+    try:
+        return "everything" in request.POST
+    except (MultiPartParserError, SuspiciousOperation, UnreadablePostError):  # no reason not to let somebody go
+        return False
 
 
-def _page(language: str, *, is_done: bool) -> HttpResponse:
-    identity, us = shop.current().identity(), merchant.load()
-    words = wording(language, us.default_language, identity.language)
-    today = clock.now().astimezone(merchant.zone()).date()
-    filled = {"sender": us.sender_name or identity.name, "date": format_date(today, "long", locale=words.language)}
-    values = {
-        "words": words,
-        "question": words.question.format(**filled),
-        "done": words.done.format(**filled),
-        "sender": filled["sender"],
-        "address": us.postal_address,
-        "is_done": is_done,
+def _withdraw(whose: messaging.Addressee, *, evidence: dict[str, Any], is_everything: bool) -> None:
+    if is_everything:
+        said = contacts.Said(source=SOURCE, evidence=evidence)
+        contacts.choose(whose.contact_id, contacts.NOTHING_AT_ALL, said=said)
+        return
+    contacts.set_consent(whose.contact_id, channel=whose.channel, is_granted=False, source=SOURCE, evidence=evidence)
+
+
+def _page(words: Wording, whose: messaging.Addressee | None, *, is_done: bool, is_everything: bool) -> HttpResponse:
+    channel = whose.channel if whose else contacts.ChannelKind.EMAIL.value
+    filled = {
+        "sender": brand().sender,
+        "date": pages.today(words),
+        "matter": words.all_matters if is_everything else words.matters[channel],
     }
-    return HttpResponse(_template().render(Context(values)), headers={"Content-Security-Policy": SECURITY})
-
-
-@cache
-def _template() -> Template:
-    # An engine of its own: the page does not depend on the template settings of the shop.
-    return Engine(dirs=[str(Path(__file__).parent / "templates")]).get_template("unsubscribe.html")
+    values = {
+        "question": words.unsubscribing.question.format(**filled),
+        "done": words.unsubscribing.done.format(**filled),
+        "is_done": is_done,
+        "preferences_path": messaging.preferences_path(whose) if whose and not whose.is_erased else "",
+    }
+    return pages.render("unsubscribe.html", words, values)

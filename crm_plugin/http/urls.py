@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from django.urls import path
 
-from crm_plugin.http import collect, export, script, tracking, unsubscribe
+from crm_plugin.http import (
+    collect,
+    confirm,
+    export,
+    preferences,
+    push,
+    receipts,
+    script,
+    subscribe,
+    tracking,
+    unsubscribe,
+)
 
 app_name = "crm"
 
 urlpatterns = [
     path("collect/", collect.collect, name="collect"),
     path("crm.js", script.script, name="script"),
+    path("crm-sw.js", push.worker, name="worker"),
+    path("push/key/", push.key, name="push-key"),
+    path("push/subscribe/", push.subscribe, name="push-subscribe"),
+    path("push/unsubscribe/", push.unsubscribe, name="push-unsubscribe"),
     path("export/<str:token>.csv", export.export, name="export"),
     path("click/<str:token>/", tracking.click, name="click"),
     path("open/<str:token>.gif", tracking.opened, name="open"),
+    path("l/<str:code>/", tracking.short, name="short"),
+    path("preferences/<str:token>/", preferences.preferences, name="preferences"),
+    path("receipts/<str:provider>/", receipts.receipts, name="receipts"),
+    path("confirm/<str:token>/", confirm.confirm, name="confirm"),
+    path("subscribe/", subscribe.subscribe, name="subscribe"),
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
 ]

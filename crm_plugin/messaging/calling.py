@@ -26,6 +26,7 @@ from requests_hardened.ip_filter import InvalidIPAddress
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
 from crm_plugin.conf import settings
 
@@ -47,12 +48,16 @@ class Answer:
         detail: what went wrong, for people; empty when nothing did.
         retry_after: what the receiver asked for, as it wrote it.
         is_refused: we may not call there at all; trying again changes nothing.
+        is_unreached: no connection came about, so nothing was told.
+        body: of a good answer, where the caller wants to read it.
     """
 
     status: int | None
     detail: str = ""
     retry_after: str = ""
     is_refused: bool = False
+    is_unreached: bool = False
+    body: bytes = b""
 
     @property
     def is_good(self) -> bool:
@@ -81,19 +86,30 @@ def headers_of(call_id: str, body: bytes, *, at: datetime, secrets: Sequence[str
     }
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Make the call; never raises."""
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, is_read: bool = False, is_operators: bool = False
+) -> Answer:
+    """Make the call; never raises.
+
+    Args:
+        url: where.
+        body: what.
+        headers: in lower case.
+        is_read: a good answer's body is wanted, ``MAX_ANSWER_BYTES`` of it.
+        is_operators: the address is the operator's own setting, so it may be inside the network.
+    """
     started = time.monotonic()
+    is_anywhere = is_operators or settings().webhook_allow_private
     try:
-        if problem := _problem(url):
+        if not is_anywhere and (problem := _problem(url)):
             return Answer(None, problem, is_refused=True)
-        return _post(url, body, headers)
+        return _post(url, body, headers, is_read=is_read, is_anywhere=is_anywhere)
     except InvalidIPAddress as error:
         return Answer(None, f"{error} is not a public address; it is not called.", is_refused=True)
     except Exception as error:  # noqa: BLE001 - whatever is wrong over there, the queue goes on
         if time.monotonic() - started >= TIMEOUT_SECONDS:
-            return Answer(None, f"No answer within {TIMEOUT_SECONDS:g} seconds.")
-        return Answer(None, f"{type(error).__name__}: {error}"[:_MAX_DETAIL])
+            return Answer(None, f"No answer within {TIMEOUT_SECONDS:g} seconds.", is_unreached=never_met(error))
+        return Answer(None, f"{type(error).__name__}: {error}"[:_MAX_DETAIL], is_unreached=never_met(error))
 
 
 def wait_asked_for(retry_after: str, *, now: datetime) -> timedelta:
@@ -109,8 +125,6 @@ def wait_asked_for(retry_after: str, *, now: datetime) -> timedelta:
 
 def _problem(url: str) -> str:
     """Return why nothing is called at the address at all; empty when it may be."""
-    if settings().webhook_allow_private:
-        return ""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         return "Only https is called."
@@ -119,17 +133,28 @@ def _problem(url: str) -> str:
     return ""
 
 
-def _post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+def never_met(error: BaseException | None) -> bool:
+    """Return whether the call failed before anything was transmitted."""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error is not None and error.args else None
+    is_nobody = isinstance(reason, NewConnectionError) or isinstance(getattr(error, "__cause__", None), socket.gaierror)
+    return isinstance(error, requests.ConnectionError) and is_nobody
+
+
+def _post(url: str, body: bytes, headers: Mapping[str, str], *, is_read: bool, is_anywhere: bool) -> Answer:
     with requests.Session() as session:
         session.trust_env = False  # no proxy, no .netrc
-        session.mount("https://", _adapter(is_https=True))
-        session.mount("http://", _adapter(is_https=False))
+        session.mount("https://", _adapter(is_https=True, is_anywhere=is_anywhere))
+        session.mount("http://", _adapter(is_https=False, is_anywhere=is_anywhere))
         with session.post(
             url, data=body, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
         ) as response:
             status, asked = response.status_code, response.headers.get("retry-after", "")
-            detail = "" if 200 <= status < 300 else f"Answered {status}. {_beginning(response)}".strip()
-    return Answer(status, detail, asked)
+            is_good = 200 <= status < 300
+            detail = "" if is_good else f"Answered {status}. {_beginning(response)}".strip()
+            content = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False) if is_good and is_read else b""
+    return Answer(status, detail, asked, body=content)
 
 
 def _beginning(response: requests.Response) -> str:
@@ -202,7 +227,7 @@ class _PublicOnly(_Cutting, IPFilterAdapter):  # type: ignore[misc]  # a package
         return host_params, pool_kwargs
 
 
-def _adapter(*, is_https: bool) -> HTTPAdapter:
-    if settings().webhook_allow_private:
+def _adapter(*, is_https: bool, is_anywhere: bool) -> HTTPAdapter:
+    if is_anywhere:
         return _Cutting()
     return _PublicOnly(is_https_proto=is_https)  # type: ignore[call-arg]  # of the package without type hints

@@ -15,8 +15,8 @@ def attributes_named(source: TemplateSource) -> Iterator[tuple[str, str]]:
 
     One whose name is only known when the template is rendered (``contact.attributes[word]``) is left out.
     """
-    for language, content in source.root.items():
-        for field, text in content:
+    for language, content in source.expanded().contents.items():
+        for field, text in content.sources():
             for name in sorted(_named(text)):
                 yield f"{language}.{field}", name
 

@@ -1,101 +1,111 @@
 """What the gates would say of messages that have not been made: the same gatekeeper, asked about moments to come.
 
-What is known today is taken to hold then: address, consent, blocks. Nothing is written.
+What is known today is taken to hold then: address, consent, blocks, devices. Throttles are left out: how much others
+send meanwhile is not known. Nothing is written.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from django.db.models import Q
+import heapq
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
 
 from crm_plugin import clock, contacts, merchant
 from crm_plugin.contacts import Reach
-from crm_plugin.merchant import Merchant
-from crm_plugin.messaging.gates import Gatekeeper, Planned
-from crm_plugin.messaging.models import Message, MessageClass, MessageState
-from crm_plugin.messaging.outcomes import Reason
+from crm_plugin.merchant import Cap, Merchant
+from crm_plugin.messaging.gates import Clocks, Gatekeeper, History, Planned
+from crm_plugin.messaging.outcomes import UNREACHED, CampaignCap, Hold, Reason, Skip
 
 
-def foresee(planned: Sequence[Planned]) -> list[Reason | None]:
-    """Return why each message would be refused, or None, in the order given; the number of queries is a constant.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """What would become of a planned message.
 
-    They are judged in the order of their moments: one that goes out counts for the caps of those behind it. What other
-    campaigns will send meanwhile is not known.
+    Attributes:
+        channel: over which it would go in the end, or was refused last.
+        at: when that would be.
+        refusal: why it would not go at all.
+        held_for: why it would go, or be refused, later than planned; None when it is not held.
     """
-    desk = _Desk.open(planned)
-    answers: list[Reason | None] = [None] * len(planned)
-    for index in sorted(range(len(planned)), key=lambda index: planned[index].at):
-        answers[index] = desk.refusal(planned[index])
-    return answers
 
-
-_Times = defaultdict[tuple[int | str, int], list[datetime]]
+    channel: str
+    at: datetime
+    refusal: Reason | None = None
+    held_for: Reason | None = None
 
 
 @dataclass(slots=True)
-class _Desk:
-    """What is known of the people, and what they got: by (channel, contact) and by (campaign, contact)."""
+class Outlook:
+    """What is known of some people, on the channels over which they may be written to.
+
+    Attributes:
+        caps: the merchant's.
+        reaches: by channel, then by person.
+        history: what the people got up to now.
+        ahead: that, and what ``settled_at`` found to go out.
+    """
 
     merchant: Merchant
+    caps: Sequence[Cap]
     reaches: Mapping[str, Mapping[int, Reach]]
-    got: _Times
+    clocks: Clocks
+    history: History
+    ahead: History
 
     @classmethod
-    def open(cls, planned: Sequence[Planned]) -> _Desk:
-        people: dict[str, set[int]] = defaultdict(set)
-        for one in planned:
-            people[one.channel].add(one.contact_id)
+    def over(
+        cls,
+        contact_ids: Collection[int],
+        *,
+        channels: Collection[str],
+        campaign_caps: Mapping[int, CampaignCap] = MappingProxyType({}),
+    ) -> Outlook:
+        """Look at the people: the number of queries grows with the channels alone.
+
+        ``campaign_caps``: those of campaigns, by id; where versions differ, the longest.
+        """
         us = merchant.load()
-        reaches = {channel: contacts.reach(ids, channel=channel) for channel, ids in people.items()}
-        got: _Times = defaultdict(list)
-        for channel_key, at in _marketing(us, people):
-            got[channel_key].append(at)
-        for campaign_key, at in _of_campaigns(planned):
-            got[campaign_key].append(at)
-        return cls(us, reaches, got)
+        reaches = {channel: contacts.reach(contact_ids, channel=channel) for channel in sorted(channels)}
+        history = History.of(
+            us.cap_rules, contact_ids=contact_ids, channels=channels, now=clock.now(), caps=campaign_caps
+        )
+        return cls(us, us.cap_rules, reaches, Clocks(us), history, history.copy())
 
-    def refusal(self, one: Planned) -> Reason | None:
-        by_channel, by_campaign = (one.channel, one.contact_id), (one.campaign_id, one.contact_id)
-        hours = timedelta(hours=self.merchant.email_cap_hours)
-        lately = Counter({one.contact_id: _count_since(self.got[by_channel], one.at - hours)})
-        mine = _count_since(self.got[by_campaign], one.at - one.cap.time) if one.cap is not None else 0
-        keeper = Gatekeeper(self.merchant, one.at, lately, Counter({by_campaign: mine}))
-        reason = keeper.refusal(one, self.reaches[one.channel].get(one.contact_id), cap=one.cap)
-        if reason is None:
-            self.got[by_campaign].append(one.at)
-            if one.message_class == MessageClass.MARKETING:
-                self.got[by_channel].append(one.at)
-        return reason
+    def settled_at(self, planned: Planned) -> datetime:
+        """Return when it would be decided whether the message goes: later than planned when hours hold it.
 
+        To be asked in the order in which a person gets the messages: those that go count for the caps of the next.
+        """
+        return self._follow([planned], self.ahead)[0].at
 
-def _count_since(times: Iterable[datetime], since: datetime) -> int:
-    return sum(at > since for at in times)
+    def foresee(self, planned: Sequence[Planned]) -> list[Foresight]:
+        """Return what would become of each message, in the order given; no queries.
 
+        They are judged in the order of their moments: one that goes out counts for the caps of those behind it. What
+        other campaigns will send meanwhile is not known.
+        """
+        return self._follow(planned, self.history.copy())
 
-def _marketing(us: Merchant, people: Mapping[str, Collection[int]]) -> Iterator[tuple[tuple[str, int], datetime]]:
-    now = clock.now()
-    handed_out = _handed_out(now - timedelta(hours=us.email_cap_hours))
-    for channel, ids in people.items() if us.email_cap_hours else ():
-        rows = Message.objects.filter(handed_out, contact_id__in=ids, channel=channel)
-        rows = rows.filter(message_class=MessageClass.MARKETING)
-        for contact_id, at in rows.values_list("contact_id", "finished_at"):
-            yield (channel, contact_id), at or now
+    def _follow(self, planned: Sequence[Planned], history: History) -> list[Foresight]:
+        answers = [Foresight(channel=one.channel, at=one.at) for one in planned]
+        waiting = [(one.at, index, 0) for index, one in enumerate(planned)]
+        heapq.heapify(waiting)
+        while waiting:
+            at, index, attempt = heapq.heappop(waiting)
+            one = planned[index]
+            channel = (one.channel, *one.fallbacks)[attempt]
+            match self._judge(one, channel, Gatekeeper(self.merchant, channel, at, history, self.clocks, self.caps)):
+                case Hold(until=until, reason=reason):
+                    answers[index] = replace(answers[index], held_for=reason)
+                    heapq.heappush(waiting, (until, index, attempt))
+                case Skip(reason=reason) if reason in UNREACHED and attempt < len(one.fallbacks):
+                    heapq.heappush(waiting, (at, index, attempt + 1))
+                case verdict:
+                    refusal = verdict.reason if isinstance(verdict, Skip) else None
+                    answers[index] = replace(answers[index], channel=channel, at=at, refusal=refusal)
+        return answers
 
-
-def _of_campaigns(planned: Sequence[Planned]) -> Iterator[tuple[tuple[int, int], datetime]]:
-    now = clock.now()
-    caps = {one.campaign_id: one.cap.time for one in planned if one.cap is not None}
-    people = {one.contact_id for one in planned if one.cap is not None}
-    for campaign_id, time in caps.items():
-        rows = Message.objects.filter(_handed_out(now - time), contact_id__in=people, campaign_id=campaign_id)
-        for contact_id, at in rows.values_list("contact_id", "finished_at"):
-            yield (campaign_id, contact_id), at or now
-
-
-def _handed_out(since: datetime) -> Q:
-    was_sent = Q(state__in=(MessageState.SENT, MessageState.UNKNOWN), finished_at__gt=since)
-    return Q(state=MessageState.SENDING) | was_sent
+    def _judge(self, one: Planned, channel: str, keeper: Gatekeeper) -> Hold | Skip | None:
+        return keeper.judge(one, self.reaches[channel].get(one.contact_id), one.terms)

@@ -7,6 +7,9 @@ from html import escape, unescape
 
 from crm_plugin.messaging.liquid_tokens import Protected, marks
 
+#: Ways out are no clicks (features row 68).
+OWN_URLS = ("unsubscribe_url", "preferences_url")
+
 _HREF = re.compile(r"""(<(?:a|area)\b[^>]*?\shref=)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE | re.DOTALL)
 #: In plain text: a word that begins like an address, or with a variable that is one.
 _WORD = marks(r"(?:https?://|MARK)(?:MARK|[^\s<>\"'])*")
@@ -39,6 +42,11 @@ def track_text(source: str) -> str:
     return protected.restore(_WORD.sub(rewrite, protected.protect(source)))
 
 
+def tracked_address(href: str, protected: Protected) -> str:
+    """Return the Liquid that writes the tracked form of an address into plain text."""
+    return _tracked(href, protected, escapes=False)
+
+
 def _tracked(href: str, protected: Protected, *, escapes: bool) -> str:
     """Return the Liquid that writes the tracked form of ``href``, itself a mixture of literals and tokens."""
     parts = [part for part in protected.split(href.strip()) if part]
@@ -46,10 +54,11 @@ def _tracked(href: str, protected: Protected, *, escapes: bool) -> str:
     is_static = not any(part.startswith(("{{", "{%")) for part in parts)
     if is_static and whole.startswith(("http://", "https://")):
         return '{{ "' + whole.replace('"', "%22") + '" | track }}'
-    if len(parts) == 1 and "unsubscribe_url" not in whole and (output := _OUTPUT.fullmatch(whole)):
+    is_own = any(name in whole for name in OWN_URLS)
+    if len(parts) == 1 and not is_own and (output := _OUTPUT.fullmatch(whole)):
         return "{{ " + output[1].strip() + " | track }}"
     if escapes:
         whole = "".join(part if part.startswith(("{{", "{%")) else escape(part) for part in parts)
-    if is_static or "unsubscribe_url" in whole:
+    if is_static or is_own:
         return whole
     return "{% capture crm_href %}" + whole + "{% endcapture %}{{ crm_href | track }}"

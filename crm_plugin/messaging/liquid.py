@@ -6,26 +6,22 @@ template are bounded, so that a template that does not end is an error instead o
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import cache, lru_cache
 
-from babel.numbers import format_decimal
 from liquid import BoundTemplate, Environment, StrictDefaultUndefined
-from liquid.context import RenderContext
 from liquid.exceptions import LiquidError, UndefinedError
 from liquid.exceptions import ResourceLimitError as LimitReached
-from liquid.filter import with_context
 from liquid.token import TOKEN_CONTENT, TOKEN_ILLEGAL, TOKEN_OUTPUT
 
+from crm_plugin.messaging.liquid_filters import FILTERS as OWN_FILTERS
+from crm_plugin.messaging.liquid_filters import LANGUAGE, ZONES, Zones
 from crm_plugin.messaging.liquid_output import LINKS, PageTemplate, ShortOutput
 
-#: The variable that holds the language of the message; no template can name it.
-LANGUAGE = "crm_language"
-#: What a merchant may write; more is added when a feature needs it.
+#: What a merchant may write beside the filters of ``liquid_filters``; more is added when a feature needs it.
 TAGS = frozenset({"if", "unless", "case", "for", "break", "continue", "assign", "capture", "comment"})
 FILTERS = frozenset({
-    "append", "capitalize", "default", "downcase", "first", "join", "last", "number", "prepend", "size", "strip",
-    "truncate", "upcase",
+    "append", "capitalize", "default", "downcase", "first", "join", "last", "prepend", "size", "strip", "truncate",
+    "upcase",
 })  # fmt: skip
 
 
@@ -40,20 +36,6 @@ class _Environment(Environment):
     template_class = PageTemplate
 
 
-@with_context
-def _track(value: object, *, context: RenderContext) -> str:
-    """Turn an address into the one that counts the click."""
-    return str(context.resolve(LINKS).track(value))
-
-
-@with_context
-def _number(value: object, *, context: RenderContext) -> str:
-    """Write a number as the reader expects it (3,000 or 3.000; Unicode CLDR); what is none stays as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return str(value)
-    return str(format_decimal(value, locale=str(context.resolve(LANGUAGE)).replace("-", "_")))
-
-
 @cache
 def _environment(*, escapes: bool) -> Environment:
     made = _Environment(autoescape=escapes, undefined=StrictDefaultUndefined, strict_filters=True)
@@ -61,8 +43,8 @@ def _environment(*, escapes: bool) -> Environment:
     made.add_tag(ShortOutput)
     made.tags = {name: tag for name, tag in made.tags.items() if name in TAGS | syntax}
     made.filters = {name: body for name, body in made.filters.items() if name in FILTERS}
-    made.add_filter("track", _track)
-    made.add_filter("number", _number)
+    for name, body in OWN_FILTERS.items():
+        made.add_filter(name, body)
     return made
 
 
@@ -80,4 +62,15 @@ def parse(source: str, *, escapes: bool) -> BoundTemplate:
     return _environment(escapes=escapes).from_string(source)
 
 
-__all__ = ["FILTERS", "LANGUAGE", "LINKS", "TAGS", "LimitReached", "LiquidError", "UndefinedError", "parse"]
+__all__ = [
+    "FILTERS",
+    "LANGUAGE",
+    "LINKS",
+    "TAGS",
+    "ZONES",
+    "LimitReached",
+    "LiquidError",
+    "UndefinedError",
+    "Zones",
+    "parse",
+]

@@ -26,12 +26,16 @@ class Protected:
 
     def restore(self, text: str) -> str:
         """Return ``text`` with the tokens in their places again."""
-        return _MARK.sub(lambda match: self.tokens[int(match[1])], text)
+        return _MARK.sub(lambda match: self._token(match[1]) or match[0], text)
 
     def split(self, text: str) -> list[str]:
         """Return the literal stretches of ``text`` at the even places and the tokens at the odd ones."""
         parts = _MARK.split(text)
-        return [self.tokens[int(part)] if at % 2 else part for at, part in enumerate(parts)]
+        return [self._token(part) if at % 2 else part for at, part in enumerate(parts)]
+
+    def _token(self, number: str) -> str:
+        """Return a token; nothing for a mark that somebody wrote."""
+        return self.tokens[int(number)] if len(number) < 8 and int(number) < len(self.tokens) else ""
 
 
 def marks(pattern: str) -> re.Pattern[str]:

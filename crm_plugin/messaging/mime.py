@@ -56,9 +56,14 @@ def _sanitized(value: str) -> str:
     return sanitize_address(value, "utf-8")
 
 
+def is_plain_address(value: str) -> bool:
+    """Whether it is one address that stands for itself everywhere: no name, no quotes, no foreign letters."""
+    return _PLAIN_ADDRESS.fullmatch(value) is not None
+
+
 def header_address(value: str) -> str:
     """Return an address as a header has it: names quoted or encoded, domains in punycode."""
-    return value if _PLAIN_ADDRESS.fullmatch(value) else _sanitized(value)
+    return value if is_plain_address(value) else _sanitized(value)
 
 
 def _header(name: str, value: str) -> str:

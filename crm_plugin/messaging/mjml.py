@@ -11,8 +11,9 @@ from html import escape
 
 import mrml
 
-from crm_plugin.messaging.link_rewriting import track_html
+from crm_plugin.messaging.link_rewriting import track_html, track_text
 from crm_plugin.messaging.liquid_tokens import Protected, marks
+from crm_plugin.messaging.plain_text import text_of
 
 #: Elements whose inside is text or HTML: Liquid is left there as it is.
 _TEXTUAL = (
@@ -26,6 +27,10 @@ _STRUCTURAL = (
 )  # fmt: skip
 _ELEMENTS = frozenset(_TEXTUAL + _STRUCTURAL)
 
+#: Elements inside elements; a mail with tables in its texts has about thirty.
+MAX_DEPTH = 100
+_OPEN_OR_CLOSE = re.compile(r"""<(/?)([A-Za-z][\w:.-]*)(?:[^<>"'/]|"[^"]*"|'[^']*'|/(?!>))*(/?)>""")
+_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _COMMENT = re.compile(r"<!--(?!\[if).*?-->", re.DOTALL)
 _ELEMENT = re.compile(r"<(mj-[\w-]+)")
 _TEXTUAL_BODY = re.compile(rf"(<({'|'.join(_TEXTUAL)})\b[^>]*?(?:/>|>.*?</\2\s*>))", re.DOTALL)
@@ -56,19 +61,49 @@ def compile_mjml(source: str, *, preheader: str) -> str:
         InvalidMjml: when an element is unknown or the markup is broken.
     """
     protected = Protected()
+    html = track_html(_TABLE_PART.sub(r"\n\1", _html(source, protected)), protected)
+    hidden = f'<div style="{_HIDDEN}">{escape(protected.protect(preheader))}</div>' if preheader.strip() else ""
+    html = _BODY.sub(lambda match: match[1] + hidden, html, count=1)
+    return protected.restore(html.replace("</body>", f"{_PIXEL}</body>", 1))
+
+
+def mjml_as_text(source: str) -> str:
+    """Return the text part that says what the MJML says, in which only Liquid is left to render.
+
+    Raises:
+        InvalidMjml: when an element is unknown or the markup is broken.
+    """
+    protected = Protected()
+    return track_text(text_of(_html(source, protected), protected))
+
+
+def _html(source: str, protected: Protected) -> str:
+    """Return the HTML with the Liquid taken out into ``protected``."""
     marked = _COMMENT.sub("", protected.protect(source))
     for element in _ELEMENT.findall(marked):
         if element not in _ELEMENTS:
             raise InvalidMjml(f"<{element}> is not an MJML element that is offered here.")
+    _refuse_depth(marked)
     try:
-        html = str(mrml.to_html(_wrap_block_tags(marked), render_options=_OPTIONS).content)
+        return str(mrml.to_html(_wrap_block_tags(marked), render_options=_OPTIONS).content)
     except OSError as error:
         # mrml raises OSError for whatever it cannot parse.
         raise InvalidMjml(str(error)) from error
-    html = track_html(_TABLE_PART.sub(r"\n\1", html), protected)
-    hidden = f'<div style="{_HIDDEN}">{escape(protected.protect(preheader))}</div>' if preheader.strip() else ""
-    html = _BODY.sub(lambda match: match[1] + hidden, html, count=1)
-    return protected.restore(html.replace("</body>", f"{_PIXEL}</body>", 1))
+
+
+def _refuse_depth(marked: str) -> None:
+    """Refuse elements inside each other deeper than the compiler's stack; it would take the process with it.
+
+    Raises:
+        InvalidMjml
+    """
+    depth = 0
+    for tag in _OPEN_OR_CLOSE.finditer(marked):
+        if tag[2].lower() in _VOID or tag[3]:
+            continue
+        depth += -1 if tag[1] else 1
+        if depth > MAX_DEPTH:
+            raise InvalidMjml(f"Elements stand inside each other deeper than {MAX_DEPTH}, or are not closed.")
 
 
 def _wrap_block_tags(marked: str) -> str:

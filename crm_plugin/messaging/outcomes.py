@@ -34,6 +34,12 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     RETRIES_EXHAUSTED = "retries_exhausted"
     RETRY = "retry"
+    BOUNCED = "bounced"
+    UNDELIVERED = "undelivered"
+    TOPIC_REFUSED = "topic_refused"
+    NIGHT_BAN = "night_ban"
+    THROTTLED = "throttled"
+    TOO_LONG = "too_long"
     CONNECTION_LOST = "connection_lost"
     LEASE_EXPIRED = "lease_expired"
 
@@ -78,6 +84,23 @@ class CampaignCap:
 
 
 @dataclass(frozen=True, slots=True)
+class GateTerms:
+    """What a campaign says about its messages, as far as the gates ask.
+
+    Attributes:
+        cap: how many messages it allows itself for one person.
+        topic: what it is about, by slug; empty: nothing that could be refused by itself.
+    """
+
+    cap: CampaignCap | None = None
+    topic: str = ""
+
+
+#: Of a message that no campaign asks for.
+NO_TERMS = GateTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
     """The message may go out, about these items.
 
@@ -86,13 +109,13 @@ class Go:
         is_offer: whether they are offered, so that what cannot be bought now is left out.
         extras: what else a template may name: ``cart``, ``order``, ``event``, ``coupon``, ``coupons``
             (``variables.EXTRAS``); what is missing is empty.
-        cap: how many messages the campaign allows itself.
+        terms: what the campaign says to the gates.
     """
 
     items: tuple[Item, ...] = ()
     is_offer: bool = True
     extras: Mapping[str, Any] = field(default_factory=dict)
-    cap: CampaignCap | None = None
+    terms: GateTerms = NO_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +128,16 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Never."""
+    """Never. ``detail`` is for the delivery log."""
 
     reason: Reason
+    detail: str = ""
 
 
 Verdict = Go | Hold | Skip
+
+#: Why a message never reached the person, as far as that is certain: only then may another channel be tried.
+UNREACHED = frozenset({
+    Reason.NO_ADDRESS, Reason.NO_CONSENT, Reason.SUPPRESSED, Reason.ADDRESS_REFUSED, Reason.REJECTED,
+    Reason.RETRIES_EXHAUSTED, Reason.BOUNCED, Reason.UNDELIVERED, Reason.TOO_LONG,
+})  # fmt: skip

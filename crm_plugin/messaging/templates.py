@@ -3,76 +3,107 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
-from types import SimpleNamespace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, ValidationError
+from babel import Locale, UnknownLocaleError
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from crm_plugin import clock
+from crm_plugin.contacts import ChannelKind
 from crm_plugin.errors import InvalidInput
-from crm_plugin.messaging import liquid, variables
-from crm_plugin.messaging.languages import is_korean
-from crm_plugin.messaging.link_rewriting import track_text
-from crm_plugin.messaging.mjml import InvalidMjml, compile_mjml
+from crm_plugin.messaging import liquid, partials, variables
+from crm_plugin.messaging.contents import CONTENTS, Content, ContentTooLong
+from crm_plugin.messaging.contents.blocks import TAGS
 from crm_plugin.messaging.models import MessageClass, Template
-
-#: Variables whose values an advertisement must hold, and what they say.
-LEGAL_TEXT = {
-    "unsubscribe_url": "how to unsubscribe",
-    "sender": "who sends it and how to reach them",
-    "consent_text": "why the reader gets it",
-}
+from crm_plugin.messaging.sampling import sample_stamp, sample_values
 
 #: Part of every digest: templates are compiled anew when the compiler learns something.
-COMPILER = 1
-
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=12)]
-
-
-class Content(BaseModel):
-    """A message in one language: Liquid throughout, the body as MJML and as plain text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    subject: str = Field(min_length=1, max_length=300)
-    preheader: str = Field("", max_length=300)
-    mjml: str = Field(min_length=1, max_length=200_000)
-    text: str = Field(min_length=1, max_length=100_000)
+COMPILER = 3
+#: What a model as a whole refuses begins with the name of the field to blame.
+_BLAMED = re.compile(r"(\w+): (.+)", re.DOTALL)
 
 
-class TemplateSource(RootModel[dict[Language, Content]]):
-    """The contents by language code."""
+def _known(language: str) -> str:
+    """Refuse a language in which no number or date could be written."""
+    try:
+        Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError) as error:
+        raise ValueError(
+            f"{language!r} is no language that is known here: take a code such as en, ko or pt-BR."
+        ) from error
+    return language
 
-    model_config = ConfigDict(frozen=True)
 
-    root: Annotated[dict[Language, Content], Field(min_length=1, max_length=50)]
+Language = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=12),
+    AfterValidator(_known),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSource:
+    """The contents of one channel by language code."""
+
+    channel: ChannelKind
+    contents: Mapping[str, Content]
 
     @classmethod
-    def parse(cls, value: object) -> TemplateSource:
+    def parse(cls, value: object, *, channel: str = ChannelKind.EMAIL) -> TemplateSource:
         """Read a template from plain JSON.
 
         Raises:
-            InvalidInput: with the dotted path of the first wrong field (``en.mjml``).
+            InvalidInput: with the dotted path of the first wrong field (``en.blocks.3.url``).
         """
         try:
-            return cls.model_validate(value)
+            return cls(ChannelKind(channel), _adapter(channel).validate_python(value))
         except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidInput(first["msg"], field=".".join(map(str, first["loc"])), code="INVALID") from error
+            raise _faults(error)[0] from error
 
     def check(self, *, message_class: MessageClass = MessageClass.MARKETING) -> dict[str, dict[str, str]]:
-        """Return the compiled contents: by language ``subject``, ``html`` and ``text``, Liquid all.
+        """Return the compiled contents: by language the Liquid of every part.
 
         Raises:
-            InvalidInput: code LIQUID, UNKNOWN_VARIABLE (the message names it), MJML, LIMIT or UNSUBSCRIBE_URL_MISSING
-                (SENDER_MISSING, CONSENT_TEXT_MISSING).
+            InvalidInput: code LIQUID, UNKNOWN_VARIABLE (the message names it), UNKNOWN_PARTIAL, MJML, LIMIT, TOO_LONG
+                or UNSUBSCRIBE_URL_MISSING (SENDER_MISSING, CONSENT_TEXT_MISSING), or what the channel's content
+                refuses.
         """
-        compiled = {}
-        for language, content in self.root.items():
-            _check_content(content, language=language, is_marketing=message_class == MessageClass.MARKETING)
-            compiled[language] = _compile(content, language=language)
-        return compiled
+        made = {}
+        for language, content in self.contents.items():
+            wrong, made[language] = _tried(content, language, message_class)
+            if wrong:
+                raise wrong[0]
+        return made
+
+    def expanded(self) -> TemplateSource:
+        """Return the template with its partials put in.
+
+        Raises:
+            InvalidInput: with the path of the field that names a partial which cannot be.
+        """
+        contents = {language: _expanded(content, language) for language, content in self.contents.items()}
+        return TemplateSource(self.channel, contents)
+
+
+def problems(
+    value: object, *, channel: str = ChannelKind.EMAIL, message_class: MessageClass = MessageClass.MARKETING
+) -> list[InvalidInput]:
+    """Return everything that is wrong with a template, each with the path of its field; nothing when it is fine."""
+    try:
+        contents = _adapter(channel).validate_python(value)
+    except ValidationError as error:
+        return _faults(error)
+    return [wrong for language, one in contents.items() for wrong in _tried(one, language, message_class)[0]]
+
+
+def template_schema(channel: str) -> dict[str, Any]:
+    """Return the JSON Schema of the contents of a channel, for editors."""
+    return _adapter(channel).json_schema()
 
 
 def save_template(source: TemplateSource, *, message_class: MessageClass = MessageClass.MARKETING) -> int:
@@ -80,41 +111,101 @@ def save_template(source: TemplateSource, *, message_class: MessageClass = Messa
 
     Args:
         source: the contents by language.
-        message_class: marketing mail must offer the way out in both bodies.
+        message_class: an advertisement must offer a way out.
 
     Raises:
         InvalidInput: see ``TemplateSource.check``.
     """
     compiled = source.check(message_class=message_class)
-    plain = source.model_dump()
-    canonical = json.dumps([COMPILER, plain], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    plain = {language: content.model_dump(mode="json") for language, content in source.contents.items()}
+    key = [COMPILER, source.channel, plain, compiled]
+    canonical = json.dumps(key, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     template, _ = Template.objects.get_or_create(
         digest=sha256(canonical.encode()).hexdigest(),
-        defaults={"source": plain, "compiled": compiled, "created_at": clock.now()},
+        defaults={"channel": source.channel, "source": plain, "compiled": compiled, "created_at": clock.now()},
     )
     return template.pk
 
 
-def _check_content(content: Content, *, language: str, is_marketing: bool) -> None:
-    for field, source in content:
-        named = _check_liquid(source, field=f"{language}.{field}")
-        if is_marketing and field in ("mjml", "text"):
-            _check_legal_text(named, language=language, field=f"{language}.{field}")
+@cache
+def _adapter(channel: str) -> TypeAdapter[dict[str, Content]]:
+    content: Any = CONTENTS[channel]
+    return TypeAdapter(Annotated[dict[Language, content], Field(min_length=1, max_length=50)])
 
 
-def _check_legal_text(named: frozenset[str], *, language: str, field: str) -> None:
-    """Refuse an advertisement that leaves out what the law asks for (features part 5).
+def _faults(error: ValidationError) -> list[InvalidInput]:
+    return [_fault(one["loc"], one["msg"].removeprefix("Value error, "), one["type"]) for one in error.errors()]
 
-    Everywhere a way out; in Korean mail also who sends it and why the reader gets it (network act, article 50(4)).
-    """
-    required = LEGAL_TEXT if is_korean(language) else {"unsubscribe_url": LEGAL_TEXT["unsubscribe_url"]}
-    for name, what in required.items():
-        if name not in named:
-            raise InvalidInput(
-                f"An advertisement must say {what}: put {{{{ {name} }}}} into it.",
-                field=field,
-                code=f"{name.upper()}_MISSING",
-            )
+
+def _fault(loc: tuple[int | str, ...], message: str, kind: str) -> InvalidInput:
+    """Return what pydantic refuses by the path that the merchant sees: kinds of blocks are no part of it."""
+    path = [
+        str(part)
+        for at, part in enumerate(loc)
+        if part != "[key]" and not (at and isinstance(loc[at - 1], int) and part in TAGS)
+    ]
+    blamed = _BLAMED.fullmatch(message) if kind == "value_error" and len(path) == 1 else None
+    if blamed:
+        path, message = [*path, blamed[1]], blamed[2]
+    return InvalidInput(message, field=".".join(path))
+
+
+def _expanded(content: Content, language: str) -> Content:
+    try:
+        return partials.put_in(content, language=language)
+    except InvalidInput as error:
+        raise _within(language, error) from error
+
+
+def _refuse_nul(text: str, field: str) -> str:
+    """Refuse what PostgreSQL cannot keep."""
+    if "\0" in text:
+        raise InvalidInput("There is a NUL character in it.", field=field)
+    return text
+
+
+def _within(language: str, error: InvalidInput) -> InvalidInput:
+    return InvalidInput(error.message, field=f"{language}.{error.field}", code=error.code)
+
+
+def _tried(content: Content, language: str, message_class: MessageClass) -> tuple[list[InvalidInput], dict[str, str]]:
+    """Return what is wrong with a content, and what it is compiled to when nothing is."""
+    try:
+        partials.rewritten(content.model_dump(), language, _refuse_nul)
+        whole = _expanded(content, language)
+    except InvalidInput as error:
+        return [error], {}
+    named: dict[str, frozenset[str]] = {}
+    wrong: list[InvalidInput] = []
+    for field, source in whole.sources():
+        try:
+            named[field] = _check_liquid(source, field=f"{language}.{field}")
+        except InvalidInput as error:
+            wrong.append(error)
+    if wrong:
+        return wrong, {}
+    try:
+        whole.check(message_class=message_class, language=language, named=named)
+        made = whole.compile(language=language)
+        _finish_sample(whole, made, language, message_class)
+    except InvalidInput as error:
+        return [_within(language, error)], {}
+    return [], made
+
+
+def _finish_sample(content: Content, made: Mapping[str, str], language: str, message_class: MessageClass) -> None:
+    """Make a message with made-up values, to see whether one can be made at all."""
+    values = sample_values(language=language, channel=content.channel)
+    parts = {}
+    for part, source in made.items():
+        try:
+            parts[part] = liquid.parse(source, escapes=part in content.escaped).render(values)
+        except liquid.LiquidError as error:
+            raise InvalidInput(str(error), field=content.field_of(part), code="LIQUID") from error
+    try:
+        content.finish(parts, sample_stamp(language=language, channel=content.channel, message_class=message_class))
+    except ContentTooLong as error:
+        raise InvalidInput(f"Too long: {error}", field=error.field, code="TOO_LONG") from error
 
 
 def _check_liquid(source: str, *, field: str) -> frozenset[str]:
@@ -122,7 +213,7 @@ def _check_liquid(source: str, *, field: str) -> frozenset[str]:
     try:
         template = liquid.parse(source, escapes=False)
         variables.check(template)
-        template.render(_sample())
+        template.render(sample_values(language="en"))
     except variables.UnknownVariable as error:
         raise InvalidInput(f"Unknown variable: {error}.", field=field, code="UNKNOWN_VARIABLE") from error
     except liquid.LimitReached as error:
@@ -134,36 +225,4 @@ def _check_liquid(source: str, *, field: str) -> frozenset[str]:
     return variables.names(template)
 
 
-def _compile(content: Content, *, language: str) -> dict[str, str]:
-    try:
-        html = compile_mjml(content.mjml, preheader=content.preheader)
-    except InvalidMjml as error:
-        raise InvalidInput(str(error), field=f"{language}.mjml", code="MJML") from error
-    made = {"subject": content.subject, "html": html, "text": track_text(content.text)}
-    for part, source in made.items():
-        field = f"{language}.{'mjml' if part == 'html' else part}"
-        try:
-            liquid.parse(source, escapes=part == "html").render(_sample())
-        except liquid.LiquidError as error:
-            raise InvalidInput(str(error), field=field, code="LIQUID") from error
-    return made
-
-
-def _sample() -> dict[str, Any]:
-    """Return made-up values for every variable, to try a template on."""
-    item: dict[str, Any] = dict.fromkeys(variables.ITEM, "10") | {"available": 3, "drop_percent": 20}
-    return {
-        "contact": {"first_name": "Ada", "last_name": "", "attributes": variables.Lenient()},
-        **variables.filled({"coupons": [{}, {}]}, language="en"),
-        "shop": {"name": "Shop", "url": "https://shop.example/"},
-        "sender": {"name": "Shop", "postal_address": "1 Street"},
-        "consent_text": "You asked for it.",
-        "unsubscribe_url": "https://shop.example/unsubscribe/",
-        "open_url": "https://shop.example/open.gif",
-        "items": [item, item],
-        liquid.LINKS: SimpleNamespace(track=str),
-        liquid.LANGUAGE: "en",
-    }
-
-
-__all__ = ["COMPILER", "Content", "TemplateSource", "save_template"]
+__all__ = ["COMPILER", "TemplateSource", "problems", "save_template", "template_schema"]

@@ -9,8 +9,10 @@ from django.db.models import Count, F, Min, QuerySet
 from django.db.models.functions import Greatest
 
 from crm_plugin import clock
+from crm_plugin.messaging.inbox import absorb_notes, forget_notes
 from crm_plugin.messaging.models import CallState, Message, MessageState, WebhookCall
 from crm_plugin.messaging.outcomes import Reason
+from crm_plugin.messaging.receipts import lag_of_receipts
 from crm_plugin.messaging.webhooks import lag_of_calls
 
 
@@ -32,6 +34,7 @@ def lag() -> dict[str, float]:
         "failed_rows_of_a_day": today.filter(state=MessageState.FAILED).count(),
         "unknown_rows": Message.objects.filter(state=MessageState.UNKNOWN).count(),
         "due_oldest_seconds": (now - due).total_seconds() if due else 0.0,
+        **lag_of_receipts(),
         **lag_of_calls(),
     }
 
@@ -53,6 +56,7 @@ def absorb(source_id: int, target_id: int) -> None:
     """
     Message.objects.filter(contact_id=source_id, state=MessageState.QUEUED).update(lease_until=None, lease_token=None)
     Message.objects.filter(contact_id=source_id).update(contact_id=target_id)
+    absorb_notes(source_id, target_id)
     WebhookCall.objects.filter(contact_id=source_id).update(contact_id=target_id)
 
 
@@ -66,7 +70,8 @@ def forget(contact_ids: Collection[int]) -> None:
         lease_until=None,
         lease_token=None,
     )
-    mine.update(recipient="", subject="", detail="", provider_id="")
+    mine.update(recipient="", subject="", detail="", provider_id="", data={})
+    forget_notes(contact_ids)
     calls = WebhookCall.objects.filter(contact_id__in=contact_ids)
     calls.filter(state=CallState.QUEUED).update(
         state=CallState.FAILED, finished_at=clock.now(), lease_until=None, lease_token=None

@@ -11,7 +11,6 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
-from babel.dates import format_date
 from liquid import BoundTemplate
 from liquid.ast import Node
 from liquid.builtin.expressions import FilteredExpression, LoopExpression, Path
@@ -20,7 +19,9 @@ from liquid.builtin.tags.for_tag import ForNode
 from liquid.context import RenderContext
 from liquid.expression import Expression
 
+from crm_plugin.messaging.liquid_filters import ShownDay
 from crm_plugin.money import Money
+from crm_plugin.shop import Cart
 
 #: A value, an object (its fields) or a list (the shape of its elements). None: a plain value.
 Shape = dict[str, "Shape"] | list["Shape"] | None
@@ -48,6 +49,8 @@ VARIABLES: Final[dict[str, Shape]] = {
     "sender": {"name": None, "postal_address": None},
     "consent_text": None,
     "unsubscribe_url": None,
+    "preferences_url": None,
+    "brand": {"logo_url": None, "color": None, "ink": None, "footer": None},
     "items": [ITEM],
     **EXTRAS,
 }
@@ -76,6 +79,11 @@ def check(template: BoundTemplate) -> None:
         _check_node(node, scope, static)
 
 
+def about_cart(cart: Cart) -> dict[str, Any]:
+    """Return what a template may say of a cart, as ``EXTRAS`` names it."""
+    return {"url": cart.recovery_url, "count": len(cart.lines), "quantity": cart.quantity, "total": cart.total}
+
+
 def filled(extras: Mapping[str, Any], *, language: str) -> dict[str, Any]:
     """Return the extras of a message with every name that a template may use; what is not known is empty."""
     return {name: _filled(shape, extras.get(name), language) for name, shape in EXTRAS.items()}
@@ -93,7 +101,7 @@ def _filled(shape: Shape, value: Any, language: str) -> Any:
         case _ if isinstance(value, Money):
             return value.format(language=language)
         case _ if isinstance(value, date):
-            return format_date(value, "long", locale=language.replace("-", "_"))
+            return ShownDay.of(value, language=language)
         case _:
             return "" if value is None else value
 

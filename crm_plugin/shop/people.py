@@ -11,7 +11,7 @@ from crm_plugin.shop.goods import ProductRef
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A person with an account."""
+    """A person with an account. ``phone`` is as the shop has it, with the country's code or without."""
 
     customer_id: str
     email: str
@@ -21,6 +21,7 @@ class Customer:
     country: str = ""
     joined_at: datetime | None = None
     is_active: bool = True
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

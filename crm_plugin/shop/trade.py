@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from crm_plugin.money import Money
@@ -35,6 +36,19 @@ class Cart:
     email: str = ""
     recovery_url: str = ""
     visitor_id: str = ""
+
+    @property
+    def quantity(self) -> int:
+        """How many units are in it."""
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def total(self) -> Money | None:
+        """What it is worth without coupons; None when it is empty."""
+        if not self.lines:
+            return None
+        amount = sum((line.unit_price.amount * line.quantity for line in self.lines), Decimal(0))
+        return Money(amount, self.lines[0].unit_price.currency)
 
 
 class OrderState(StrEnum):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from crm_plugin import automations, contacts, merchant, pipeline
+from crm_plugin import automations, contacts, merchant, messaging, pipeline
 from crm_plugin.contacts import ChannelKind, Person
+from demo.accounts import BOUNCE_EMAIL
 from demo.seeding.people import People
 
 RECIPE = "liked_price_drop"
@@ -14,6 +15,11 @@ CAMPAIGN_NAME = "Liked product: price drop"
 CONSENT_TEXT = "You get this mail because you asked for news from Maru & Moss."
 #: Most people said yes to news; the rest shows that nobody else is written to.
 CONSENT_SHARE = 0.8
+#: For those whom the mail does not reach.
+TEXT_MESSAGE = {
+    "en": {"form": "sms", "text": "{{ items[0].name }} costs {{ items[0].price }} now: {{ items[0].url }}"},
+    "ko": {"form": "sms", "text": "{{ items[0].name }} {{ items[0].price }} {{ items[0].url }}"},
+}
 #: A demo does not wait a minute for further price changes, as a real shop's campaign does.
 SETTLE_SECONDS = 1
 #: One is enough on most machines.
@@ -30,6 +36,10 @@ def fill_settings() -> None:
         default_language="en",
         languages=["en", "ko"],
         consent_text=CONSENT_TEXT,
+        sms_sender="Maru+Moss",
+        sms_refusal_number="080-000-2026",
+        prices={"sms": "0.07"},
+        price_currency="EUR",
     )
 
 
@@ -56,6 +66,9 @@ def ask_for_consent(chance: Random, *, people: People) -> int:
         contacts.set_consent(
             contact.pk, channel=ChannelKind.EMAIL, is_granted=True, source="sign-up form", text_version="2026-01"
         )
+    reachable = next(user for user in people.cast if user.email == BOUNCE_EMAIL)
+    contact = contacts.get_or_create(Person(str(reachable.pk), contacts.normalize_email(reachable.email)))
+    contacts.set_consent(contact.pk, channel=ChannelKind.SMS, is_granted=True, source="sign-up form")
     return len(agreed)
 
 
@@ -63,5 +76,8 @@ def publish_campaign() -> int:
     """Create the price-drop campaign from its recipe and publish it; return its id."""
     definition = automations.recipe(RECIPE)
     definition["trigger"]["settle_seconds"] = SETTLE_SECONDS
+    for step in definition["steps"]:
+        if step["type"] == "send" and not messaging.missing_provider(ChannelKind.SMS):
+            step["fallbacks"] = [{"channel": "sms", "template": TEXT_MESSAGE}]
     campaign = automations.create_campaign(name=CAMPAIGN_NAME, definition=definition)
     return automations.publish(campaign.pk).pk

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils.text import slugify
 from oscar.core.compat import get_user_model
 
-from demo.accounts import CART_EMAIL, PASSWORD, REVIEW_EMAIL, SHOPPER_EMAIL, STAFF_EMAIL, WIN_BACK_EMAIL
+from demo.accounts import BOUNCE_EMAIL, CART_EMAIL, PASSWORD, REVIEW_EMAIL, SHOPPER_EMAIL, STAFF_EMAIL, WIN_BACK_EMAIL
 
 User: Any = get_user_model()
 
@@ -21,6 +21,7 @@ CAST = (
     (CART_EMAIL, "Minji", "Park"),
     (REVIEW_EMAIL, "Lukas", "Weber"),
     (WIN_BACK_EMAIL, "Sora", "Kim"),
+    (BOUNCE_EMAIL, "Clara", "Novak"),
 )
 
 #: Family name and given name, as people sign; the romanised form makes the address.

@@ -10,6 +10,8 @@ from typing import Any
 from django.contrib.sites.models import Site
 from oscar.core.loading import get_model
 
+from demo.accounts import BOUNCE_PHONE
+from demo.goods import STORY_PRODUCT
 from demo.seeding.people import CAST
 
 Order = get_model("order", "Order")
@@ -17,6 +19,7 @@ OrderLine = get_model("order", "Line")
 StockRecord = get_model("partner", "StockRecord")
 ShippingEvent = get_model("order", "ShippingEvent")
 ShippingEventType = get_model("order", "ShippingEventType")
+UserAddress = get_model("address", "UserAddress")
 WishList = get_model("wishlists", "WishList")
 WishLine = get_model("wishlists", "Line")
 
@@ -49,19 +52,30 @@ def make_orders(chance: Random, *, customers: list[Any], products: list[Any], co
 
 
 def make_past(chance: Random, *, cast: list[Any], products: list[Any], now: datetime) -> None:
-    """Give two people of the story the orders that campaigns look back at.
+    """Give people of the story what campaigns look back at.
 
-    One was delivered a week ago, so that a review can be asked for; one is three months old, and the last.
+    One order was delivered a week ago, so that a review can be asked for; one is three months old, and the last.
+    Somebody likes the product of the story already, and has left a telephone number in her address book.
     """
     site = Site.objects.get_current()
     by_email = {user.email: user for user in cast}
-    _shopper, _cart, review, win_back = (by_email[email] for email, *_ in CAST)
+    _shopper, _cart, review, win_back, bounce = (by_email[email] for email, *_ in CAST)
+    _like(bounce, next(product for product in products if product.title == STORY_PRODUCT), now=now)
     delivered = _past_order(chance, review, products, number=FIRST_NUMBER - 1, site=site, at=now - timedelta(days=10))
     _past_order(chance, win_back, products, number=FIRST_NUMBER - 2, site=site, at=now - timedelta(days=90))
     kind, _ = ShippingEventType.objects.get_or_create(name="Delivered", defaults={"code": "delivered"})
     # In bulk, so that no signal tells it as of today: its time is that of its making, until it is changed.
     ShippingEvent.objects.bulk_create([ShippingEvent(order=delivered, event_type=kind)])
     ShippingEvent.objects.filter(order=delivered).update(date_created=now - timedelta(days=7))
+
+
+def _like(user: Any, product: Any, *, now: datetime) -> None:
+    address = {"first_name": user.first_name, "last_name": user.last_name, "line1": "Torstr. 1", "line4": "Berlin"}
+    UserAddress.objects.create(user=user, country_id="DE", postcode="10119", phone_number=BOUNCE_PHONE, **address)
+    wishlist = WishList.objects.create(owner=user, key="f00d00")
+    WishList.objects.filter(pk=wishlist.pk).update(date_created=now - timedelta(days=20))
+    # In bulk, so that no signal tells it as of today.
+    WishLine.objects.bulk_create([WishLine(wishlist=wishlist, product=product, title=product.get_title())])
 
 
 def _past_order(chance: Random, buyer: Any, products: list[Any], *, number: int, site: Site, at: datetime) -> Any:

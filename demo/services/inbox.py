@@ -1,17 +1,20 @@
-"""The mail sink in the browser: a list of letters, each letter in a sandboxed frame, and ``/api/messages`` as JSON."""
+"""What the demo's people received, in the browser: letters, each in a sandboxed frame, and text messages.
+
+``/api/messages`` has the letters as JSON.
+"""
 
 from __future__ import annotations
 
 import json
-import threading
 from functools import partial
 from html import escape
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
-from demo.services.mailsink import HOST, Letter, MailSink
+from demo.services.gateway import Gateway
+from demo.services.local import LocalServer
+from demo.services.mailsink import Letter, MailSink
 
 STYLE = """
 *{box-sizing:border-box}
@@ -31,42 +34,25 @@ td{display:block;border:0;padding:.1rem .9rem}}
 FRAME = "allow-popups allow-popups-to-escape-sandbox"
 
 
-class Inbox:
-    """The web pages of a mail sink. Use it as a context manager; ``url`` is known from the start."""
+class Inbox(LocalServer):
+    """The web pages of a mail sink and a gateway."""
 
-    def __init__(self, sink: MailSink, *, port: int = 0) -> None:
-        self._server = ThreadingHTTPServer((HOST, port), partial(_Pages, sink))
-        self._thread = threading.Thread(target=self._server.serve_forever, name="inbox", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Address of the list, ending in a slash."""
-        return f"http://{HOST}:{self._server.server_port}/"
-
-    def __enter__(self) -> Inbox:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __init__(self, sink: MailSink, gateway: Gateway | None = None, *, port: int = 0) -> None:
+        super().__init__(partial(_Pages, sink, gateway), name="inbox", port=port)
 
 
 class _Pages(BaseHTTPRequestHandler):
     """What http.server calls, one instance a request."""
 
-    def __init__(self, sink: MailSink, *args: object) -> None:
-        self._sink = sink
+    def __init__(self, sink: MailSink, gateway: Gateway | None, *args: object) -> None:
+        self._sink, self._gateway = sink, gateway
         super().__init__(*args)  # type: ignore[arg-type]  # the three that http.server hands over
 
     def do_GET(self) -> None:
         path = urlsplit(self.path)
         match path.path.strip("/").split("/"):
             case [""]:
-                self._html(_list_page(self._sink))
+                self._html(_list_page(self._sink, self._gateway))
             case ["api", "messages"]:
                 self._json(parse_qs(path.query))
             case ["messages", number, *rest] if letter := self._letter(number):
@@ -131,14 +117,24 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _list_page(sink: MailSink) -> str:
+def _list_page(sink: MailSink, gateway: Gateway | None) -> str:
     rows = "".join(
         f"<tr><td>{letter.received_at:%H:%M:%S}</td><td>{escape(', '.join(letter.recipients))}</td>"
         f'<td><a href="/messages/{letter.number}/">{escape(letter.subject) or "(no subject)"}</a></td></tr>'
         for letter in reversed(sink.letters)
     )
     head = "<tr><th>Received (UTC)</th><th>To</th><th>Subject</th></tr>"
-    return _page("Inbox of the demo", f"<table>{head}{rows}</table>" if rows else "<p>No letter yet.</p>")
+    letters = f"<table>{head}{rows}</table>" if rows else "<p>No letter yet.</p>"
+    return _page("Inbox of the demo", letters + _text_messages(gateway))
+
+
+def _text_messages(gateway: Gateway | None) -> str:
+    rows = "".join(
+        f"<tr><td>{one.received_at:%H:%M:%S}</td><td>{escape(one.recipient)}</td><td>{escape(one.text)}</td></tr>"
+        for one in reversed(gateway.messages if gateway else ())
+    )
+    head = "<tr><th>Received (UTC)</th><th>To</th><th>Text</th></tr>"
+    return f"<h2>Text messages</h2><table>{head}{rows}</table>" if rows else ""
 
 
 def _letter_page(letter: Letter) -> str:

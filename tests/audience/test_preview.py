@@ -10,9 +10,9 @@ from django.db import connection, transaction
 
 from crm_plugin import audience, clock, contacts
 from crm_plugin.audience import AudienceRule
-from crm_plugin.contacts import Person
+from crm_plugin.contacts import ChannelKind, Person
 from crm_plugin.errors import InvalidInput
-from crm_plugin.models import Activity, Contact
+from crm_plugin.models import Activity, Consent, Contact, Endpoint
 from tests.audience.blocking import blocked_contacts
 from tests.fake_shop import FakeShop
 
@@ -45,10 +45,47 @@ def test_the_count_is_the_audience_and_only_some_can_be_reached(fake_shop: FakeS
     found = audience.preview(_rule(), sample=2)
 
     assert found.count == len(audience.matching(_rule(), Contact.objects.values_list("pk", flat=True))) == 3
-    assert found.reachable == {"email": 1}
+    assert found.reachable == dict.fromkeys(ChannelKind.values, 0) | {"email": 1}
     assert found.sample == (cem, bob)
     assert audience.preview(_rule(), sample=0).sample == ()
     assert ann not in found.sample
+
+
+@pytest.mark.feature(53)
+@pytest.mark.django_db
+def test_people_who_are_reachable_on_either_of_two_channels_are_counted_once(fake_shop: FakeShop) -> None:
+    now, friends, opt_ins, both = clock.now(), 4_200, 2_600, 900
+    people = Contact.objects.bulk_create(
+        [
+            Contact(customer_id=f"c{number}", phone=f"+8210{number:08}", created_at=now)
+            for number in range(friends + opt_ins - both + 50)
+        ]
+    )
+    agreed = [("kakao", one) for one in people[:friends]] + [("sms", one) for one in people[friends - both :][:opt_ins]]
+    Consent.objects.bulk_create(
+        [Consent(contact=one, channel=channel, is_granted=True, changed_at=now) for channel, one in agreed]
+    )
+    either = {"type": "any", "of": [{"type": "reachable", "channel": channel} for channel in ("kakao", "sms")]}
+
+    found = audience.preview(_rule({"include": either}))
+
+    assert found.count == 5_900
+    assert (found.reachable["kakao"], found.reachable["sms"], found.reachable["email"]) == (4_200, 2_600, 0)
+
+
+@pytest.mark.parametrize("channel", [ChannelKind.WEB_PUSH, ChannelKind.APP_PUSH])
+@pytest.mark.django_db
+def test_a_push_reaches_those_who_have_a_device(channel: ChannelKind, fake_shop: FakeShop) -> None:
+    ann, bob = (_person(f"{name}@example.com") for name in ("ann", "bob"))
+    for pk in (ann, bob):
+        contacts.set_consent(pk, channel=channel, is_granted=True, source="test")
+    contacts.add_endpoint(ann, channel=channel, address="https://push.example/1")
+    contacts.add_endpoint(ann, channel=channel, address="https://push.example/2")
+
+    found = audience.preview(_rule({"include": {"type": "reachable", "channel": channel}}))
+
+    assert (found.count, found.sample) == (1, (ann,))
+    assert Endpoint.objects.count() == 2
 
 
 @pytest.mark.django_db
@@ -71,7 +108,7 @@ def test_it_agrees_with_the_compiler_on_what_people_did(fake_shop: FakeShop) -> 
     expected = {pk for number, pk in enumerate(people) if number % 5 >= 2 and number != 2}
     assert (found.count, set(found.sample)) == (11, expected)
     assert set(found.sample) == audience.matching(rule, people)
-    assert found.reachable == {"email": sum(pk in expected for pk in people[::2])}
+    assert found.reachable["email"] == sum(pk in expected for pk in people[::2])
 
 
 @pytest.mark.django_db

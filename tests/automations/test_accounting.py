@@ -159,12 +159,12 @@ def test_opens_and_clicks_belong_to_their_message(ada: Contact):
 
 def test_what_used_up_the_frequency_cap_is_told(ada: Contact):
     campaign = running(on("logged_in"))
-    open_shop(email_cap_hours=16, email_cap_count=1)
+    open_shop(caps=[{"channel": "email", "count": 1, "hours": 16}])
     did(FactKind.LOGGED_IN, ada)
     pipeline.deliver()
     with clock.travel(to=NOON + HOUR):
         second = running(on("logged_in"), [send("other")])
-        open_shop(email_cap_hours=16, email_cap_count=1)
+        open_shop(caps=[{"channel": "email", "count": 1, "hours": 16}])
         did(FactKind.LOGGED_IN, ada)
         pipeline.deliver()
 
@@ -391,6 +391,67 @@ def test_each_state_of_a_message_has_its_line(ada: Contact, state: str, reason: 
 
     assert lines[0].code == code
     assert not reason or REASONS[reason][0] in lines[0].sentence
+
+
+@pytest.mark.feature(61)
+def test_a_message_that_went_on_over_another_channel_says_which(ada: Contact):
+    inbox = {"channel": "inbox", "template": {"en": {"title": "News", "text": "There is news."}}}
+    contacts.set_consent(ada.pk, channel="inbox", is_granted=True, source="test")
+    contacts.set_consent(ada.pk, channel="email", is_granted=False, source="test")
+    campaign = running(on("logged_in"), [send("news", fallbacks=[inbox])])
+    did(FactKind.LOGGED_IN, ada)
+    pipeline.deliver()
+    pipeline.deliver()
+
+    lines = explain_message(ada.pk, campaign.pk)
+    one = explain_one(Message.objects.get(channel="email").pk, language="ko")
+
+    assert codes(lines)[1:5] == ["entered", "skipped", "went_on", "sent"]
+    assert find(lines, Code.WENT_ON).sentence == "So it was tried over the step's next channel, inbox."
+    assert find(lines, Code.WENT_ON).depth == find(lines, Code.SKIPPED).depth + 1
+    assert find(one, Code.WENT_ON).params == {"next": "inbox"}
+    assert "went_on" not in codes(explain_one(Message.objects.get(channel="inbox").pk))
+
+
+def test_a_message_that_failed_on_its_last_channel_went_nowhere(ada: Contact):
+    campaign = running(on("logged_in"))
+    did(FactKind.LOGGED_IN, ada)
+    Message.objects.update(state="failed", reason="bounced", finished_at=NOON)
+
+    lines = explain_message(ada.pk, campaign.pk)
+
+    assert "failed" in codes(lines)
+    assert "went_on" not in codes(lines)
+
+
+def test_a_topic_that_the_person_refused_is_told(ada: Contact):
+    contacts.save_topic("sales", names={"en": "Sales"})
+    about_sales, other = running(on("logged_in"), topic="sales"), running(on("logged_in"))
+
+    before = codes(explain_message(ada.pk, about_sales.pk))
+    contacts.refuse_topics(ada.pk, ["sales"], source="test")
+    lines = explain_message(ada.pk, about_sales.pk)
+
+    assert "topic_refused" not in before
+    assert find(lines, Code.TOPIC_REFUSED).params == {"topic": "sales"}
+    assert "topic_refused" not in codes(explain_message(ada.pk, other.pk))
+
+
+def test_what_came_back_is_told_among_what_used_up_the_frequency_cap(ada: Contact):
+    first = running(on("logged_in"))
+    did(FactKind.LOGGED_IN, ada)
+    pipeline.deliver()
+    Message.objects.update(state="failed", reason="bounced")
+    second = running(on("visited"))
+    open_shop(caps=[{"channel": "", "count": 1, "hours": 16}])
+    with clock.travel(to=NOON + HOUR):
+        did(FactKind.VISITED, ada)
+        pipeline.deliver()
+        lines = explain_message(ada.pk, second.pk)
+
+    assert first.pk != second.pk
+    assert find(lines, Code.SKIPPED).params["reason"] == "frequency_cap"
+    assert find(lines, Code.COUNTED).at == NOON
 
 
 def test_what_there_is_not_is_not_found(ada: Contact):

@@ -254,7 +254,7 @@ def test_a_currency_of_the_smallest_amount_is_three_capitals():
     ("template", "path", "code"),
     [
         ({}, "definition.steps.1.template", "INVALID"),
-        ({"English": CONTENT}, "definition.steps.1.template.English.[key]", "INVALID"),
+        ({"English": CONTENT}, "definition.steps.1.template.English", "INVALID"),
         ({"en": {"subject": "Hi"}}, "definition.steps.1.template.en.mjml", "INVALID"),
         (content(subject=""), "definition.steps.1.template.en.subject", "INVALID"),
         (content(footer="x"), "definition.steps.1.template.en.footer", "INVALID"),

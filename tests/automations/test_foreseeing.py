@@ -408,7 +408,7 @@ def test_the_frequency_cap_counts_what_was_sent_and_what_is_foreseen(shoppers: S
     pipeline.pump()
     pipeline.deliver()
     assert len(mailoutbox) == 1
-    open_shop(email_cap_hours=16, email_cap_count=1)
+    open_shop(caps=[{"channel": "email", "count": 1, "hours": 16}])
 
     found = dry_run(campaign.pk, days=2)
 
@@ -562,7 +562,7 @@ def test_what_was_foreseen_is_what_happens(shoppers: Shoppers, mailoutbox: list[
     ]
     steps = [send("first"), {"type": "split", "id": "which", "arms": arms}, wait("z", seconds=7200), send("last")]
     campaign = running(daily("13:00", reentry="after", reentry_days=2), steps, quiet_hours=quiet)
-    open_shop(email_cap_hours=4, email_cap_count=1)
+    open_shop(caps=[{"channel": "email", "count": 1, "hours": 4}])
 
     found = dry_run(campaign.pk, days=3)
     at = NOON

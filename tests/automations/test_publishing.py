@@ -369,17 +369,29 @@ def test_warnings_of_settings_and_content():
     assert codes(settings={"languages": ["en", "ko"]}) == [("LANGUAGE_MISSING", "definition.steps.0.template")]
 
 
+NEWS = "<mjml><mj-body><mj-section><mj-column><mj-text>Thank you.</mj-text></mj-column></mj-section></mj-body></mjml>"
+
+
 def test_messages_closer_together_than_the_frequency_cap_are_warned_of():
-    cap = {"email_cap_hours": 16, "email_cap_count": 1}
+    cap = {"caps": [{"channel": "email", "count": 1, "hours": 16}]}
     close, apart = wait("w", seconds=15 * 3600), wait("w", seconds=16 * 3600)
     soon = [("WITHIN_FREQUENCY_CAP", "definition.steps.2")]
 
     assert codes(steps=[send("a"), close, send("b")], settings=cap) == soon
     assert codes(steps=[send("a"), apart, send("b")], settings=cap) == []
-    assert codes(steps=[send("a"), close, send("b", message_class="transactional")], settings=cap) == []
-    assert codes(steps=[send("a"), close, send("b")], settings={**cap, "email_cap_count": 2}) == []
+    news = send(
+        "b",
+        message_class="transactional",
+        offers=False,
+        template={"en": {**CONTENT, "subject": "Your order", "mjml": NEWS, "text": "Thank you."}},
+    )
+    assert codes(steps=[send("a"), close, news], settings=cap) == []
+    assert (
+        codes(steps=[send("a"), close, send("b")], settings={"caps": [{"channel": "email", "count": 2, "hours": 16}]})
+        == []
+    )
     three = [send("a"), send("b"), send("c")]
-    assert codes(steps=three, settings={**cap, "email_cap_count": 2}) == soon
+    assert codes(steps=three, settings={"caps": [{"channel": "email", "count": 2, "hours": 16}]}) == soon
 
 
 def test_only_the_arms_that_go_on_count_for_the_frequency_cap():
@@ -389,4 +401,4 @@ def test_only_the_arms_that_go_on_count_for_the_frequency_cap():
     ]
     ladder = [send("a"), {"type": "split", "id": "s", "arms": arms}, send("b")]
 
-    assert codes(steps=ladder, settings={"email_cap_hours": 16}) == []
+    assert codes(steps=ladder, settings={"caps": [{"channel": "email", "count": 1, "hours": 16}]}) == []

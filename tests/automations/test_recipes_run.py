@@ -29,7 +29,11 @@ def runs(fake_shop: FakeShop) -> Callable[[str], None]:
 
     def start(name: str) -> None:
         with clock.travel(to=START - timedelta(days=1)):
-            open_shop(consent_text="You agreed when you signed up.", email_cap_hours=16, languages=["en", "ko"])
+            open_shop(
+                consent_text="You agreed when you signed up.",
+                caps=[{"channel": "email", "count": 1, "hours": 16}],
+                languages=["en", "ko"],
+            )
             prepare(name)
             automations.publish(automations.create_campaign(name=name, definition=recipe(name)).pk)
 

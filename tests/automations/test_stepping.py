@@ -34,7 +34,13 @@ def outcome(state, reason=""):
     """What messaging tells of the one message."""
     message = Message.objects.get()
     return messaging.Delivered(
-        message.pk, message.enrollment_id, message.contact_id, message.step_id, messaging.MessageState(state), reason
+        message.pk,
+        message.enrollment_id,
+        message.contact_id,
+        message.step_id,
+        message.channel,
+        messaging.MessageState(state),
+        reason,
     )
 
 

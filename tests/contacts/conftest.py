@@ -17,6 +17,12 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 Resolve: TypeAlias = Callable[..., Resolution]
 
 
+def answers_of(contact_ids: list[int]) -> dict[int, dict[str, bool]]:
+    """What people said, by contact and channel."""
+    states = contacts.consent_states(contact_ids)
+    return {pk: {state.channel: state.is_granted for state in mine} for pk, mine in states.items()}
+
+
 @pytest.fixture
 def shop(fake_shop: FakeShop) -> FakeShop:
     """The shop that the engine asks."""

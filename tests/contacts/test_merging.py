@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from crm_plugin import clock, contacts
 from crm_plugin.contacts import ChannelKind, Contact, Merge
 from crm_plugin.models import Activity, Consent, ConsentEvent, ContactSpend
-from tests.contacts.conftest import NOON
+from tests.contacts.conftest import NOON, answers_of
 from tests.fake_shop import FakeShop
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def test_the_newest_consent_wins_and_the_whole_log_stays(
 
     contacts.absorb(merge)
 
-    assert contacts.consents_of([merge.target_id]) == {merge.target_id: {EMAIL: is_granted}}
+    assert answers_of([merge.target_id]) == {merge.target_id: {EMAIL: is_granted}}
     assert Consent.objects.count() == 1
     assert ConsentEvent.objects.filter(contact_id=merge.target_id).count() == 2
 

@@ -11,7 +11,7 @@ import pytest
 from crm_plugin import clock, contacts
 from crm_plugin.contacts import ChannelKind, Contact, Person
 from crm_plugin.models import Consent, ConsentEvent, ContactSpend, Erasure, Suppression
-from tests.contacts.conftest import NOON
+from tests.contacts.conftest import NOON, answers_of
 from tests.fake_shop import FakeShop
 
 pytestmark = pytest.mark.django_db
@@ -161,5 +161,5 @@ def test_erasing_is_for_those_named_only(ann: Contact, make_contact: MakeContact
 
     erase(ann)
 
-    assert contacts.consents_of([other.pk]) == {other.pk: {ChannelKind.EMAIL: True}}
+    assert answers_of([other.pk]) == {other.pk: {ChannelKind.EMAIL: True}}
     assert Contact.objects.get(pk=other.pk).email == "bob@example.com"

@@ -59,12 +59,12 @@ def test_a_channel_that_is_unknown_here_has_no_addresses(shop: FakeShop, make_co
 
 
 @pytest.mark.parametrize("size", [1, 40])
-def test_reach_takes_two_queries(
+def test_reach_takes_three_queries(
     size: int, shop: FakeShop, make_contact: MakeContact, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     people = [make_contact(email=f"guest{number}@example.com").pk for number in range(size)]
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         reach = contacts.reach(people, channel=EMAIL)
 
     assert len(reach) == size

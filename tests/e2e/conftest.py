@@ -37,7 +37,8 @@ def world(transactional_db: None) -> OscarWorld:
     from crm_plugin import merchant  # noqa: PLC0415 - Django must be set up first
     from tests.shops.oscar.world import OscarWorld  # noqa: PLC0415
 
-    merchant.update(sender_name="Maru", sender_email="hello@maru.example", postal_address="12 Way, Seoul")
+    sender = {"sender_name": "Maru", "sender_email": "hello@maru.example", "postal_address": "12 Way, Seoul"}
+    merchant.update(**sender, consent_text="You agreed to this.")
     return OscarWorld()
 
 

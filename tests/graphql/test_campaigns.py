@@ -15,7 +15,7 @@ import crm_plugin
 from crm_plugin import automations, ids
 from crm_plugin.automations.models import Campaign, CampaignState
 from crm_plugin.graphql.errors import ErrorCode
-from crm_plugin.messaging.templates import LEGAL_TEXT
+from crm_plugin.messaging.contents import LEGAL_TEXT
 from tests.graphql.conftest import MANAGER, VIEWER, WAIT_ONLY, Ask
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,9 @@ from crm_plugin import clock, contacts, ids
 from crm_plugin.activity.models import Inbox
 from crm_plugin.contacts import Contact, Person
 from crm_plugin.contacts.models import ConsentEvent
+from crm_plugin.merchant.models import Merchant
 from tests.fake_shop import FakeShop
-from tests.graphql.conftest import APP, CUSTOMER, MANAGER, NOBODY, NOON, Answer, Ask
+from tests.graphql.conftest import APP, CUSTOMER, MANAGER, NOBODY, NOON, STAFF, VIEWER, Answer, Ask
 
 pytestmark = pytest.mark.django_db
 
@@ -264,3 +265,131 @@ def test_a_customer_sees_their_own_balance_and_nobody_else_sees_any(ask: Ask, cu
 
     assert mine.data["crmMe"]["attributes"] == {"points": 5_200}
     assert anonymous.data["crmMe"] is None
+
+
+NIGHT = """mutation($input: CrmConsentInput!) { crmConsentUpdate(input: $input) {
+  consents { channel isGranted isNightGranted changedAt basis expiresAt } errors { field code } } }"""
+PHONE = "{ crmMe { phone consents { channel isGranted isNightGranted } } }"
+
+
+def test_a_customer_sees_their_whole_consent(ask: Ask, customer: None) -> None:
+    given = {"channel": "EMAIL", "isGranted": True, "isNight": True}
+
+    (consent,) = ask(NIGHT, caller=CUSTOMER, input=given).data["crmConsentUpdate"]["consents"]
+
+    assert consent == {
+        "channel": "EMAIL",
+        "isGranted": True,
+        "isNightGranted": True,
+        "changedAt": NOON.isoformat(),
+        "basis": "EXPRESS",
+        "expiresAt": None,
+    }
+    assert list(ConsentEvent.objects.order_by("pk").values_list("purpose", "is_granted")) == [
+        ("marketing", True),
+        ("night", True),
+    ]
+
+
+def test_the_night_stays_as_it_was_unless_it_is_named(ask: Ask, customer: None) -> None:
+    nights = [
+        ask(NIGHT, caller=CUSTOMER, input={"channel": "SMS", **given}).data["crmConsentUpdate"]["consents"][0][
+            "isNightGranted"
+        ]
+        for given in (
+            {"isGranted": True},
+            {"isGranted": True, "isNight": True},
+            {"isGranted": True},
+            {"isGranted": True, "isNight": False},
+        )
+    ]
+
+    assert nights == [False, True, True, False]
+
+
+def test_a_customer_gives_their_number_with_the_consent(ask: Ask, customer: None) -> None:
+    contacts.get_or_create(Person(CUSTOMER.customer_id, CUSTOMER.email))
+    Contact.objects.update(country="KR")
+    given = {"channel": "SMS", "isGranted": True, "phone": "010-1234-5678"}
+
+    answer = ask(NIGHT, caller=CUSTOMER, input=given).data["crmConsentUpdate"]
+
+    assert answer["errors"] == []
+    assert ask(PHONE, caller=CUSTOMER).data["crmMe"] == {
+        "phone": "+821012345678",
+        "consents": [{"channel": "SMS", "isGranted": True, "isNightGranted": False}],
+    }
+
+
+def test_a_customer_whom_nobody_has_met_has_no_number(ask: Ask, customer: None) -> None:
+    assert ask(PHONE, caller=CUSTOMER).data["crmMe"] == {"phone": "", "consents": []}
+    assert not Contact.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"phone": "call me"}, "phone"),
+        ({"phone": ""}, "phone"),
+        ({"phone": "+82 10 1234 567890123"}, "phone"),
+        ({"channel": "EMAIL", "phone": "+821012345678"}, "phone"),
+        ({"channel": "WEB_PUSH", "phone": "+821012345678"}, "phone"),
+        ({"isGranted": False, "isNight": True}, "isNight"),
+    ],
+)
+def test_a_wrong_number_or_night_is_told_and_nothing_is_written(
+    ask: Ask, customer: None, changes: dict[str, Any], field: str
+) -> None:
+    answer = ask(CONSENT, caller=CUSTOMER, input={"channel": "SMS", "isGranted": True, **changes})
+
+    assert answer.data["crmConsentUpdate"] == {"consents": None, "errors": [{"field": field, "code": "INVALID"}]}
+    assert not Contact.objects.exists()
+    assert not ConsentEvent.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["+82 10 1234 5678", None])
+def test_with_double_opt_in_a_new_number_is_asked_first(ask: Ask, customer: None, number: str | None) -> None:
+    Merchant.objects.update_or_create(pk=1, defaults={"is_double_opt_in": True})
+    given = {"channel": "SMS", "isGranted": True} | ({"phone": number} if number else {})
+
+    (consent,) = ask(CONSENT, caller=CUSTOMER, input=given).data["crmConsentUpdate"]["consents"]
+
+    assert consent == {"channel": "SMS", "isGranted": number is None}
+
+
+def test_staff_see_and_give_the_number_of_a_contact(ask: Ask, make_contact: Callable[..., Contact]) -> None:
+    bob = make_contact("bob@example.com")
+    given = {
+        "contactId": ids.to_global("CrmContact", bob.pk),
+        "channel": "KAKAO",
+        "isGranted": True,
+        "phone": "+82 10 1234 5678",
+    }
+    ask(CONSENT, caller=MANAGER, input=given)
+
+    found = ask(
+        "{ crmContacts(first: 1) { edges { node { phone consents { channel isGranted isNightGranted basis } } } } }",
+        caller=VIEWER,
+    )
+
+    assert found.data["crmContacts"]["edges"][0]["node"] == {
+        "phone": "+821012345678",
+        "consents": [{"channel": "KAKAO", "isGranted": True, "isNightGranted": False, "basis": "EXPRESS"}],
+    }
+
+
+@pytest.mark.parametrize("caller", [NOBODY, CUSTOMER, STAFF, VIEWER])
+def test_nobody_else_gives_a_number_for_another_person(
+    ask: Ask, make_contact: Callable[..., Contact], caller: Any
+) -> None:
+    bob = make_contact("bob@example.com", customer_id="8")
+    given = {
+        "contactId": ids.to_global("CrmContact", bob.pk),
+        "channel": "SMS",
+        "isGranted": True,
+        "phone": "+821012345678",
+    }
+
+    assert ask(CONSENT, caller=caller, input=given).codes == ["PermissionDenied"]
+    assert Contact.objects.get(pk=bob.pk).phone == ""
+    assert not ConsentEvent.objects.exists()

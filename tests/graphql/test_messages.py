@@ -15,7 +15,8 @@ from crm_plugin.automations.models import Campaign
 from crm_plugin.contacts import Contact
 from crm_plugin.contacts.models import ContactSpend
 from crm_plugin.messaging.models import Message
-from tests.graphql.conftest import NOON, VIEWER, Ask
+from crm_plugin.shop import Actor
+from tests.graphql.conftest import APP, CUSTOMER, MANAGER, NOBODY, NOON, STAFF, VIEWER, Ask
 
 pytestmark = pytest.mark.django_db
 
@@ -132,3 +133,142 @@ def test_an_erased_contact_shows_nothing_that_names_the_person(ask: Ask, make_co
 
     assert (node["email"], node["customerId"]) == (None, None)
     assert node["erasedAt"] is not None
+
+
+LOG = """query($campaign: ID, $channel: CrmChannel, $class: CrmMessageClass, $reason: String, $since: DateTime,
+    $until: DateTime) {
+  crmMessages(first: 9, campaign: $campaign, channel: $channel, messageClass: $class, reason: $reason, since: $since,
+      until: $until) {
+    edges { node { subject form deliveredAt machineOpenedAt complainedAt providerId isNotice occasion
+      cost { amount currency } tries { channel state } } } } }"""
+
+
+@pytest.mark.parametrize(
+    ("narrow", "found"),
+    [
+        ({"channel": "SMS"}, {"text"}),
+        ({"class": "TRANSACTIONAL"}, {"order"}),
+        ({"reason": "bounced"}, {"mail"}),
+        ({"since": (NOON + timedelta(hours=1)).isoformat()}, {"text", "order"}),
+        ({"until": (NOON + timedelta(hours=1)).isoformat()}, {"mail"}),
+        ({"since": NOON.isoformat(), "until": (NOON + timedelta(hours=2)).isoformat()}, {"mail", "text"}),
+        ({"channel": "SMS", "reason": "bounced"}, set()),
+    ],
+)
+def test_the_delivery_log_is_narrowed(
+    ask: Ask,
+    make_campaign: MakeCampaign,
+    make_contact: MakeContact,
+    make_message: MakeMessage,
+    narrow: dict[str, str],
+    found: set[str],
+) -> None:
+    one, two, three = (make_campaign(name) for name in ("a", "b", "c"))
+    ann = make_contact("ann@example.com")
+    make_message(one, ann, subject="mail", state="failed", reason="bounced")
+    make_message(two, ann, subject="text", channel="sms", form="lms", at=NOON + timedelta(hours=1))
+    make_message(three, ann, subject="order", message_class="transactional", at=NOON + timedelta(hours=2))
+
+    answer = ask(LOG, caller=VIEWER, **narrow)
+
+    assert {edge["node"]["subject"] for edge in answer.data["crmMessages"]["edges"]} == found
+
+
+def test_a_line_of_the_log_tells_everything_and_how_other_channels_did(
+    ask: Ask, make_campaign: MakeCampaign, make_contact: MakeContact, make_message: MakeMessage
+) -> None:
+    first = make_message(
+        make_campaign(), make_contact("ann@example.com"), state="failed", reason="bounced", subject="m"
+    )
+    Message.objects.create(
+        **{
+            name: getattr(first, name)
+            for name in ("contact", "enrollment", "campaign", "template", "step_id", "message_class", "created_at")
+        },
+        channel="sms", form="sms", state="sent", subject="t", due_at=NOON, stale_at=NOON, provider_id="p-1",
+        delivered_at=NOON, cost=Decimal("0.02"), cost_currency="EUR",
+    )  # fmt: skip
+
+    answer = ask(LOG, caller=VIEWER)
+
+    assert answer.errors == []
+    text, mail = (edge["node"] for edge in answer.data["crmMessages"]["edges"])
+    tries = [{"channel": "EMAIL", "state": "FAILED"}, {"channel": "SMS", "state": "SENT"}]
+    assert (mail["tries"], text["tries"]) == (tries, tries)
+    assert (text["form"], text["providerId"], text["deliveredAt"]) == ("SMS", "p-1", NOON.isoformat())
+    assert text["cost"] == {"amount": 0.02, "currency": "EUR"}
+    assert (mail["form"], mail["cost"], mail["isNotice"], mail["occasion"]) == (None, None, False, "")
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_the_tries_of_a_page_are_one_question(
+    ask: Ask, fill: Callable[[int], None], django_assert_num_queries: DjangoAssertNumQueries, count: int
+) -> None:
+    fill(count)
+
+    with django_assert_num_queries(2):
+        answer = ask("{ crmMessages(first: 50) { edges { node { tries { state } } } } }", caller=VIEWER)
+
+    assert [len(edge["node"]["tries"]) for edge in answer.data["crmMessages"]["edges"]] == [1] * count
+
+
+def test_a_moment_without_its_zone_is_refused(ask: Ask) -> None:
+    answer = ask('{ crmMessages(first: 1, since: "2026-03-02T12:00:00") { edges { cursor } } }', caller=VIEWER)
+
+    assert len(answer.errors) == 1
+
+
+RESEND = """mutation($input: CrmMessagesResendInput!) { crmMessagesResend(input: $input) {
+  resentCount leftCount errors { field code } } }"""
+
+
+@pytest.fixture
+def lost(make_campaign: MakeCampaign, make_contact: MakeContact, make_message: MakeMessage) -> Message:
+    """A failed message of a campaign that runs."""
+    campaign = automations.publish(make_campaign().pk)
+    return make_message(campaign, make_contact("ann@example.com"), state="failed", reason="undelivered")
+
+
+@pytest.mark.parametrize("caller", [NOBODY, CUSTOMER, STAFF, VIEWER])
+def test_who_may_not_manage_sends_nothing_again(ask: Ask, lost: Message, caller: Actor) -> None:
+    answer = ask(RESEND, caller=caller, input={"ids": [ids.to_global("CrmMessage", lost.pk)]})
+
+    assert answer.codes == ["PermissionDenied"]
+    assert Message.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize("caller", [MANAGER, APP])
+@pytest.mark.parametrize("by", ["ids", "campaign"])
+def test_a_manager_sends_what_failed_again(ask: Ask, lost: Message, caller: Actor, by: str) -> None:
+    one, all_ = ids.to_global("CrmMessage", lost.pk), ids.to_global("CrmCampaign", lost.campaign_id or 0)
+
+    answer = ask(RESEND, caller=caller, input={"ids": [one]} if by == "ids" else {"campaign": all_})
+
+    assert answer.data["crmMessagesResend"] == {"resentCount": 1, "leftCount": 0, "errors": []}
+    assert Message.objects.values_list("state", "reason", "attempts").get() == ("queued", "", 0)
+
+
+def test_what_is_not_to_be_sent_again_is_refused(ask: Ask, lost: Message) -> None:
+    over = automations.end_campaign(lost.campaign_id or 0)
+    inputs = [
+        ({}, "REQUIRED"),
+        ({"ids": [], "campaign": "x"}, "REQUIRED"),
+        ({"ids": [ids.to_global("CrmMessage", 1)] * 1_001}, "LIMIT"),
+        ({"ids": [ids.to_global("User", 1)]}, "GRAPHQL_ERROR"),
+        ({"campaign": ids.to_global("CrmCampaign", over.pk)}, "NOT_RUNNING"),
+        ({"campaign": ids.to_global("CrmCampaign", 404_404)}, "NOT_FOUND"),
+    ]
+
+    for given, code in inputs:
+        answer = ask(RESEND, caller=MANAGER, input=given)
+        assert [error["code"] for error in answer.data["crmMessagesResend"]["errors"]] == [code]
+    assert Message.objects.get().state == "failed"
+
+
+def test_why_a_campaign_paused_itself_is_told(ask: Ask, make_campaign: MakeCampaign) -> None:
+    campaign = automations.publish(make_campaign().pk)
+    automations.pause(campaign.pk, reason=automations.PauseReason.BOUNCE_RATE)
+
+    answer = ask("{ crmCampaigns(first: 1) { edges { node { state pauseReason } } } }", caller=VIEWER)
+
+    assert answer.data["crmCampaigns"]["edges"][0]["node"] == {"state": "PAUSED", "pauseReason": "bounce_rate"}

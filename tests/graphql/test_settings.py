@@ -4,27 +4,53 @@ from __future__ import annotations
 
 import pytest
 
-from crm_plugin.merchant import Merchant
+from crm_plugin.merchant import DEFAULT_CAPS, Merchant
 from tests.graphql.conftest import APP, MANAGER, VIEWER, Ask
 
 pytestmark = pytest.mark.django_db
 
 UPDATE = """mutation($input: CrmSettingsInput!) { crmSettingsUpdate(input: $input) {
-  settings { senderName languages emailCapCount } errors { field code message } } }"""
+  settings { senderName languages caps { channel count hours days } quietFrom } errors { field code message } } }"""
 
 
 def test_settings_that_were_never_saved_are_the_defaults(ask: Ask) -> None:
-    answer = ask("{ crmSettings { senderEmail languages emailCapHours updatedAt } }", caller=VIEWER)
+    answer = ask(
+        "{ crmSettings { senderEmail languages quietFrom caps { channel count hours days } updatedAt } }", caller=VIEWER
+    )
 
-    assert answer.data["crmSettings"] == {"senderEmail": "", "languages": [], "emailCapHours": 16, "updatedAt": None}
+    assert answer.data["crmSettings"] == {
+        "senderEmail": "",
+        "languages": [],
+        "quietFrom": None,
+        "caps": [
+            {"channel": cap["channel"].upper(), "count": 1, "hours": cap.get("hours"), "days": cap.get("days")}
+            for cap in DEFAULT_CAPS
+        ],
+        "updatedAt": None,
+    }
     assert not Merchant.objects.exists()
 
 
 def test_what_is_changed_is_saved_and_answered(ask: Ask) -> None:
-    changed = ask(UPDATE, caller=MANAGER, input={"senderName": "Shop", "languages": ["en", "ko"]})
+    changed = ask(
+        UPDATE,
+        caller=MANAGER,
+        input={
+            "senderName": "Shop",
+            "languages": ["en", "ko"],
+            "quietFrom": "21:00",
+            "quietTo": "08:00",
+            "caps": [{"channel": "SMS", "count": 2, "days": 1}],
+        },
+    )
 
     assert changed.data["crmSettingsUpdate"] == {
-        "settings": {"senderName": "Shop", "languages": ["en", "ko"], "emailCapCount": 1},
+        "settings": {
+            "senderName": "Shop",
+            "languages": ["en", "ko"],
+            "quietFrom": "21:00",
+            "caps": [{"channel": "SMS", "count": 2, "hours": None, "days": 1}],
+        },
         "errors": [],
     }
     read = ask("{ crmSettings { senderName updatedAt } }", caller=VIEWER).data["crmSettings"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.cache import cache
 
-from crm_plugin.messaging.tracking import Links, store_links
+from crm_plugin import clock
+from crm_plugin.messaging.tracking import Found, Links, store_links
 from crm_plugin.models import Message
 from tests.messaging.conftest import make_contact, queue, us
 
@@ -21,14 +24,17 @@ def _empty_cache():
 
 @pytest.fixture
 def message(queue) -> Message:
-    """A message to Ann."""
-    return queue()
+    """A message to Ann, sent an hour ago."""
+    made = queue()
+    made.state, made.finished_at = "sent", clock.now() - timedelta(hours=1)
+    made.save()
+    return made
 
 
 @pytest.fixture
 def links(message: Message) -> Links:
     """The addresses in the message, below the address at which the test project mounts them."""
-    found: dict[str, str] = {}
+    found = Found()
     made = Links(message.public_id, public_url="/crm/", found=found)
     made.track(URL)
     store_links(found)

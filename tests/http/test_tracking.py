@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 from django.urls import resolve, reverse
 
 from crm_plugin import contacts, messaging
-from crm_plugin.messaging.tracking import MAX_URL, Links, store_links
+from crm_plugin.messaging.tracking import MAX_URL, Found, Links, store_links
 from crm_plugin.models import Inbox
 from tests.http.conftest import URL
+from tests.stories import BROWSER
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client():
+    """A person's browser."""
+    return Client(headers={"user-agent": BROWSER})
+
+
+@pytest.fixture
+def short(message):
+    """The address of the link as a text message has it."""
+    found = Found()
+    made = Links(message.public_id, public_url="/crm/", found=found, is_short=True).track(URL)
+    store_links(found)
+    return made
 
 
 def test_a_click_is_written_down_and_goes_on_to_the_stored_url(client, links, message):
@@ -26,7 +43,7 @@ def test_a_click_is_written_down_and_goes_on_to_the_stored_url(client, links, me
 
 def test_the_longest_address_that_is_tracked_is_still_led_to(client, message):
     longest = "https://shop.example/?q=".ljust(MAX_URL, "x")
-    made = Links(message.public_id, public_url="/crm/", found=(found := {}))
+    made = Links(message.public_id, public_url="/crm/", found=(found := Found()))
     link = made.track(longest)
     store_links(found)
 
@@ -54,6 +71,37 @@ def test_an_opening_is_written_down_and_shows_a_pixel(client, links, message):
     assert answer.content.startswith(b"GIF89a")
     assert answer["Cache-Control"] == "no-store, private"
     assert Inbox.objects.values_list("kind", "contact_id").get() == ("message_opened", message.contact_id)
+
+
+def test_a_short_link_leads_on_and_is_a_click_like_any_other(client, short, message):
+    answer = client.get(short)
+
+    assert (answer.status_code, answer["Location"]) == (302, URL)
+    assert len(short) < 20
+    row = Inbox.objects.get()
+    assert (row.kind, row.contact_id) == ("message_clicked", message.contact_id)
+    assert row.data == {"message": str(message.public_id), "url": URL}
+
+
+@pytest.mark.feature(68)
+def test_the_way_out_of_a_text_message_is_short_and_no_click(client, fake_shop, message):
+    base = fake_shop.operator().public_url
+    found = Found()
+    made = Links(message.public_id, public_url=base, found=found, is_short=True)
+    way_out = made.track(made.unsubscribe_url)
+    store_links(found)
+
+    answer = client.get(f"/crm/{way_out.removeprefix(base)}")
+
+    assert (answer.status_code, answer["Location"]) == (302, made.unsubscribe_url)
+    assert not Inbox.objects.exists()
+
+
+@pytest.mark.parametrize("code", ["0000000000", "short", "x" * 12, "a%00aaaaaaaa", "가나다라마바사아자차"])
+def test_a_short_link_that_nobody_made_leads_nowhere(client, short, code):
+    assert client.get(f"/crm/l/{code}/").status_code == 404
+    assert client.post(short).status_code == 405
+    assert not Inbox.objects.exists()
 
 
 @pytest.mark.parametrize("path", ["click/{}/", "open/{}.gif", "unsubscribe/{}/"])
@@ -100,8 +148,9 @@ def test_nothing_is_served_while_the_crm_is_switched_off(client, links, fake_sho
     assert not Inbox.objects.exists()
 
 
-def test_addresses_in_mails_are_those_of_the_urlconf(links):
-    for url, name in ((links.track(URL), "click"), (links.open_url, "open"), (links.unsubscribe_url, "unsubscribe")):
+def test_addresses_in_mails_are_those_of_the_urlconf(links, short):
+    made = {"click": links.track(URL), "open": links.open_url, "unsubscribe": links.unsubscribe_url, "short": short}
+    for name, url in made.items():
         match = resolve(url)
         assert match.view_name == f"crm:{name}"
         assert reverse(match.view_name, kwargs=match.kwargs) == url

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urljoin
 
 import pytest
 from django.test import Client
 
 from crm_plugin import contacts
 from crm_plugin.contacts import Contact
-from crm_plugin.messaging.tracking import Links
+from crm_plugin.messaging.tracking import Found, Links
 from crm_plugin.models import ConsentEvent, Message
 
 pytestmark = pytest.mark.django_db
@@ -117,15 +118,71 @@ def test_the_page_loads_nothing_from_elsewhere_and_escapes_the_merchants_words(c
 
     page = answer.content.decode()
     assert "<script" not in page
-    assert not re.search(r"(src|href)=", page)
+    assert not re.search(r'(src|href)="(?!\.\./\.\./preferences/)', page)
     assert "default-src 'none'" in answer["Content-Security-Policy"]
 
 
 def test_another_persons_token_is_not_touched(client, links, queue, make_contact):
     other = make_contact("other@example.com")
-    elsewhere = Links(queue(other).public_id, public_url="/crm/", found={})
+    elsewhere = Links(queue(other).public_id, public_url="/crm/", found=Found())
 
     client.post(elsewhere.unsubscribe_url, **ONE_CLICK)
 
     assert not agrees(other)
     assert agrees(contacts.find(email="ann@example.com"))
+
+
+def test_both_pages_lead_to_the_preference_centre(client, links):
+    for page in (client.get(links.unsubscribe_url), client.post(links.unsubscribe_url)):
+        (path,) = re.findall(r'href="([^"]*)"', page.content.decode())
+
+        assert urljoin(links.unsubscribe_url, path) == links.preferences_url
+        assert client.get(urljoin(links.unsubscribe_url, path)).status_code == 200
+
+
+def test_only_the_channel_of_the_message_is_left(client, links, message):
+    contacts.set_consent(message.contact_id, channel="sms", is_granted=True, source="test")
+    Message.objects.filter(pk=message.pk).update(channel="sms")
+
+    asked, done = (getattr(client, how)(links.unsubscribe_url).content.decode() for how in ("get", "post"))
+
+    assert agrees(message.contact_id)
+    assert not contacts.reach([message.contact_id], channel="sms")[message.contact_id].has_consent
+    assert "Do you want to stop receiving advertising text messages from The Shop?" in asked
+    assert re.search(r"On \w+ \d+, \d{4} we recorded that you no longer agree to advertising text messages", done)
+
+
+def test_the_second_button_leaves_every_channel(client, links, message):
+    contacts.set_consent(message.contact_id, channel="sms", is_granted=True, source="test")
+
+    done = client.post(links.unsubscribe_url + "?via=page", {"everything": "1"}).content.decode()
+
+    standing = contacts.standing(message.contact_id)
+    assert not any(state.is_granted for state in standing.consents.values())
+    assert len(standing.consents) == len(contacts.ChannelKind)
+    assert "you no longer agree to advertising on any channel from The Shop" in done
+    lines = ConsentEvent.objects.filter(source="unsubscribe_link")
+    assert [line.evidence for line in lines] == [{"message": str(message.public_id), "via": "page"}] * len(lines)
+
+
+def test_one_click_never_leaves_more_than_the_mail(client, links, message):
+    contacts.set_consent(message.contact_id, channel="sms", is_granted=True, source="test")
+
+    client.post(links.unsubscribe_url, {"everything": "1", "List-Unsubscribe": "One-Click"})
+
+    assert not agrees(message.contact_id)
+    assert contacts.reach([message.contact_id], channel="sms")[message.contact_id].has_consent
+
+
+def test_the_page_of_somebody_who_is_gone_leads_nowhere(client, links, message):
+    contacts.erase([message.contact_id])
+
+    assert "href=" not in client.get(links.unsubscribe_url).content.decode()
+
+
+@pytest.mark.parametrize("via", ["", "?via=page"])
+def test_a_body_that_cannot_be_read_keeps_nobody(client, links, message, via):
+    answer = client.post(links.unsubscribe_url + via, data="x", content_type="multipart/form-data")
+
+    assert answer.status_code == 200
+    assert not agrees(message.contact_id)

@@ -57,7 +57,7 @@ def us(fake_shop: FakeShop) -> Merchant:
     row = merchant.load()
     row.sender_name, row.sender_email = "The Shop", "news@shop.example"
     row.postal_address, row.consent_text = "1 Street, Town", "You agreed to this."
-    row.email_cap_hours = 0
+    row.caps = []
     row.save()
     return row
 

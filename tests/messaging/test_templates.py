@@ -12,7 +12,7 @@ from crm_plugin import messaging
 from crm_plugin.automations.recipes import recipe
 from crm_plugin.errors import InvalidInput
 from crm_plugin.messaging import MessageClass, TemplateSource, choose_language, liquid
-from crm_plugin.messaging.tracking import Links
+from crm_plugin.messaging.tracking import Found, Links
 from crm_plugin.models import Template
 from tests.messaging.conftest import MJML, content, korean
 
@@ -27,13 +27,15 @@ def parse(**changes: str) -> TemplateSource:
 
 
 def values(**more: object) -> dict[str, object]:
-    links = Links(uuid4(), public_url="https://shop.example/crm/", found={})
+    links = Links(uuid4(), public_url="https://shop.example/crm/", found=Found())
     return {
         "contact": {"first_name": "Ann", "last_name": "Lee"},
         "shop": {"name": "The Shop", "url": "https://shop.example/"},
         "sender": {"name": "The Shop", "postal_address": "1 Street"},
         "consent_text": "You agreed.",
         "unsubscribe_url": links.unsubscribe_url,
+        "preferences_url": links.preferences_url,
+        "brand": {"logo_url": "", "color": "#1a1a1a", "ink": "#ffffff", "footer": ""},
         "open_url": links.open_url,
         "items": [PRODUCT],
         liquid.LINKS: links,
@@ -96,7 +98,10 @@ def test_what_is_offered_is_accepted(written):
         ({"subject": "{{ contact.first_name"}, "en.subject", "LIQUID"),
         ({"subject": "{% if contact.first_name %}"}, "en.subject", "LIQUID"),
         ({"text": "{% include 'secrets' %}{{ unsubscribe_url }}"}, "en.text", "LIQUID"),
-        ({"text": "{% render 'secrets' %}{{ unsubscribe_url }}"}, "en.text", "LIQUID"),
+        ({"text": "{% render secrets %}{{ unsubscribe_url }}"}, "en.text", "LIQUID"),
+        ({"text": "{% render 'secrets' with items %}{{ unsubscribe_url }}"}, "en.text", "LIQUID"),
+        ({"text": "a\0b{{ unsubscribe_url }}"}, "en.text", "INVALID"),
+        ({"mjml": MJML.replace("</mj-text>", '<img src="data:image/png;base64,x" /></mj-text>')}, "en.mjml", "INVALID"),
         ({"text": "{{ shop.name | base64_decode }}{{ unsubscribe_url }}"}, "en.text", "LIQUID"),
         ({"text": "{% for i in (1..99999999999999999999) %}x{% endfor %}{{ unsubscribe_url }}"}, "en.text", "LIQUID"),
         ({"text": "{% for i in (1..9999999) %}x{% endfor %}{{ unsubscribe_url }}"}, "en.text", "LIMIT"),
@@ -127,7 +132,7 @@ def test_what_is_wrong_is_refused_with_its_place(changes, field, code):
     assert (refused.value.field, refused.value.code) == (field, code)
 
 
-@pytest.mark.parametrize("source", [{}, {"English!": content()}, [], "text", None])
+@pytest.mark.parametrize("source", [{}, {"English!": content()}, {"tlh": content()}, [], "text", None])
 def test_a_source_without_languages_is_refused(source):
     with pytest.raises(InvalidInput):
         TemplateSource.parse(source)
@@ -173,7 +178,7 @@ def test_every_link_is_tracked_but_the_way_out():
 
 
 def test_the_tracked_address_is_the_one_that_was_written():
-    found: dict[str, str] = {}
+    found = Found()
     links = Links(uuid4(), public_url="https://shop.example/crm/", found=found)
 
     body(
@@ -183,7 +188,7 @@ def test_the_tracked_address_is_the_one_that_was_written():
         **{liquid.LINKS: links},
     )
 
-    assert sorted(found.values()) == [
+    assert sorted(found.links.values()) == [
         "https://shop.example/sale?q=a&b&copy=1",
         "https://shop.example/vase?a=1&b=2",
         "https://x.example/?a=1&b=2",
@@ -252,3 +257,20 @@ def test_the_recipe_shows_what_the_law_and_the_reader_ask_for(language):
     assert 'src="https://shop.example/vase.jpg"' in html
     assert "<s " in html
     assert "fonts.googleapis" not in html
+
+
+@pytest.mark.parametrize(
+    "element", ["<a>", '<a title="/>">', "<a title='>'>", "<a\n>", "<b/ >", "<mj-section>", "<td style='a/b'>"]
+)
+def test_elements_inside_each_other_end_before_the_stack_does(element):
+    """The compiler is native code: what overflows its stack takes the whole worker with it."""
+    with pytest.raises(InvalidInput) as refused:
+        body(element * 12_000)
+
+    assert (refused.value.field, refused.value.code) == ("en.mjml", "MJML")
+
+
+def test_a_mark_that_somebody_wrote_is_only_a_word():
+    html = body("lqzq0qzql lqzq7qzql lqzq99999999999999qzql {{ shop.name }}")
+
+    assert "lqzq99999999999999qzql The Shop" in html

@@ -9,7 +9,7 @@ import pytest
 
 from crm_plugin import clock, ids, messaging
 from crm_plugin.messaging import Tracked
-from crm_plugin.messaging.tracking import Links, store_links
+from crm_plugin.messaging.tracking import Found, Links, store_links
 from crm_plugin.models import Link
 from crm_plugin.shop import FactKind
 
@@ -22,7 +22,7 @@ def token(url: str) -> str:
 
 @pytest.fixture
 def links():
-    found: dict[str, str] = {}
+    found = Found()
     made = Links(uuid4(), public_url="https://shop.example/crm/", found=found)
     made.track("https://shop.example/vase")
     store_links(found)
@@ -61,22 +61,39 @@ def test_a_link_that_is_not_stored_leads_nowhere():
     assert messaging.read_click(signed) is None
 
 
-def test_two_people_have_two_tokens_for_one_link():
-    found: dict[str, str] = {}
-    first, second = (Links(uuid4(), public_url="/", found=found).track("https://shop.example/") for _ in range(2))
+@pytest.mark.feature(68)
+@pytest.mark.parametrize("is_short", [False, True])
+def test_two_people_have_two_tokens_for_one_link(is_short):
+    found = Found()
+    people = [Links(uuid4(), public_url="/", found=found, is_short=is_short) for _ in range(2)]
+
+    first, second = (one.track("https://shop.example/") for one in people)
 
     assert first != second
-    assert len(found) == 1
+    assert len(found.links) == 1
+    assert len(found.codes) == (2 if is_short else 0)
+
+
+def test_a_short_code_leads_to_its_message_and_its_stored_url():
+    public_id, found = uuid4(), Found()
+    made = Links(public_id, public_url="/crm/", found=found, is_short=True)
+    code = made.track("https://shop.example/vase").split("/")[-2]
+    store_links(found)
+
+    assert messaging.read_short(code) == (public_id, "https://shop.example/vase")
+    assert made.track("https://shop.example/vase").endswith(f"/l/{code}/")
+    for bad in (code[:-1], code.swapcase(), f"{code}x", "", "\0" * 10, "가" * 10, "x" * 100_000):
+        assert messaging.read_short(bad) is None
 
 
 def test_an_address_too_long_to_redirect_to_stands_in_the_mail_as_it_is():
-    found: dict[str, str] = {}
+    found = Found()
     links = Links(uuid4(), public_url="/crm/", found=found)
     longest = "https://shop.example/?q=".ljust(2_048, "x")
 
     assert links.track(longest).startswith("/crm/click/")
     assert links.track(longest + "x") == longest + "x"
-    assert list(found.values()) == [longest]
+    assert list(found.links.values()) == [longest]
 
 
 def test_the_first_opening_and_click_are_kept(queue):

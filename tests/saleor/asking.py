@@ -10,6 +10,8 @@ from saleor.app.models import App
 from saleor.graphql.tests.fixtures import ApiClient
 from saleor.permission.models import Permission
 
+from tests.saleor.world import SaleorWorld
+
 REGISTER = """
 mutation($input: AccountRegisterInput!) { accountRegister(input: $input) { user { id } errors { field code message } } }
 """
@@ -89,3 +91,18 @@ def set_price(client: ApiClient, variant_id: str, channel_id: object, price: str
     """Change a base price as the dashboard does."""
     listing = {"channelId": gid("Channel", channel_id), "price": price}
     ask(client, PRICE, id=gid("ProductVariant", variant_id), input=[listing])
+
+
+def register(world: SaleorWorld, email: str = "ann@example.com") -> ApiClient:
+    """Register in the storefront and agree to mail; return the client."""
+    account = {
+        "email": email,
+        "password": "a-Long-passw0rd",
+        "firstName": "Ann",
+        "redirectUrl": "https://www.example.com/confirm",
+        "channel": world.channel.slug,
+    }
+    ask(anybody(), REGISTER, input=account)
+    client = customer(User.objects.get(email=email).pk)
+    ask(client, CONSENT)
+    return client

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASE_URL = os.environ.get("DATABASE_URL", "postgres://saleor:saleor@127.0.0.1:5432/any")
+#: Modules of what the package requires, and of what only its tests do.
+_NEEDED = ("aiosmtpd", "dns", "html2text", "liquid", "mrml", "phonenumbers", "solapi", "ua_parser")
 #: May create roles; used only when the role of ``DATABASE_URL`` cannot log in.
 ADMIN_URL = os.environ.get("ADMIN_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -58,14 +60,14 @@ def _server() -> str:
 
 def _is_installed() -> bool:
     plugins = {entry.name for entry in entry_points(group="saleor.plugins")}
-    return "crm_plugin" in plugins and all(find_spec(name) for name in ("aiosmtpd", "liquid", "mrml", "ua_parser"))
+    return "crm_plugin" in plugins and all(map(find_spec, _NEEDED))
 
 
 def _install() -> bool:
     """Install with what the environment has; Saleor's own versions satisfy ours, so nothing of it changes."""
     uv = shutil.which("uv")
     start = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
-    command = [*start, "--quiet", "--editable", str(ROOT), "aiosmtpd>=1.4.6"]
+    command = [*start, "--quiet", "--editable", f"{ROOT}[sms]", "aiosmtpd>=1.4.6"]
     return subprocess.run(command, check=False).returncode == 0
 
 

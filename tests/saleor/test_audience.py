@@ -99,7 +99,7 @@ def test_orders_make_and_unmake_members_who_are_counted_explained_and_exported(
     told = asking.ask(merchant, EXPLAIN, segment=segment, contact=asking.gid("CrmContact", contact.pk))
     file = asking.ask(merchant, EXPORT, segment=segment)
 
-    assert (counted["count"], counted["reachable"]) == (1, [{"channel": "EMAIL", "count": 1}])
+    assert (counted["count"], counted["reachable"][0]) == (1, {"channel": "EMAIL", "count": 1})
     assert [row["email"] for row in counted["sample"]] == ["ann@example.com"]
     assert asking.ask(merchant, PREVIEW, definition=rule)["count"] == 1
     assert told["holds"]

@@ -38,7 +38,7 @@ TOKEN = (
 )
 SETTINGS = """
 mutation { crmSettingsUpdate(input: {senderName: "The Shop", senderEmail: "news@shop.example",
-  postalAddress: "1 Street, Town"}) { errors { field code message } } }
+  consentText: "You agreed.", postalAddress: "1 Street, Town"}) { errors { field code message } } }
 """
 CREATE = """
 mutation { crmCampaignCreate(input: {name: "Drops", recipe: "liked_price_drop"}) {

@@ -75,7 +75,12 @@ def test_a_merchant_sets_up_runs_pauses_and_removes_a_campaign(
 ) -> None:
     manager = asking.staff("manage_crm")
 
-    given = {"senderName": "The Shop", "senderEmail": "news@shop.example", "postalAddress": "1 Street, Town"}
+    given = {
+        "senderName": "The Shop",
+        "senderEmail": "news@shop.example",
+        "postalAddress": "1 Street, Town",
+        "consentText": "You agreed to this.",
+    }
     asking.ask(manager, SETTINGS, input=given)
     made = asking.ask(manager, CREATE, input={"name": "Drops", "definition": _prompt_recipe()})["campaign"]
     published = asking.ask(manager, _do("Publish"), id=made["id"])["campaign"]

@@ -64,5 +64,5 @@ def test_of_500_interested_people_80_bought_and_420_are_written_to(valentine: Va
     assert Activity.objects.filter(kind="bought").count() == perfume.BOUGHT
     assert above == perfume.INTERESTED  # a category takes in those below it
     assert told.count == perfume.WRITTEN_TO
-    assert told.reachable == {"email": perfume.AGREED}
+    assert told.reachable["email"] == perfume.AGREED
     assert Enrollment.objects.filter(campaign=campaign).count() == perfume.WRITTEN_TO

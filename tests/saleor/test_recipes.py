@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from graphene import Node
-from saleor.account.models import User
 from saleor.graphql.tests.fixtures import ApiClient
 from saleor.order.models import Order
 
@@ -50,21 +49,6 @@ def runs(crm: Any) -> Callable[[str], Campaign]:
     return run
 
 
-def _register(world: SaleorWorld, email: str = "ann@example.com") -> Any:
-    """Register in the storefront and agree to mail; return the client."""
-    account = {
-        "email": email,
-        "password": "a-Long-passw0rd",
-        "firstName": "Ann",
-        "redirectUrl": "https://www.example.com/confirm",
-        "channel": world.channel.slug,
-    }
-    asking.ask(asking.anybody(), asking.REGISTER, input=account)
-    client = asking.customer(User.objects.get(email=email).pk)
-    asking.ask(client, asking.CONSENT)
-    return client
-
-
 def _at(moment: datetime) -> None:
     """Let the workers work at a moment."""
     with clock.travel(to=moment):
@@ -83,7 +67,7 @@ def test_the_welcome_series_greets_and_ends_with_the_first_order(
     runs: Callable[[str], Campaign], mug: ProductRef, world: SaleorWorld, smtp: MailSink
 ) -> None:
     runs("welcome_series")
-    client = _register(world)
+    client = asking.register(world)
     start = datetime.now(UTC)
 
     engine.run()
@@ -108,7 +92,7 @@ def test_a_cart_left_alone_is_recalled_with_its_way_back_and_an_order_ends_it(
     runs: Callable[[str], Campaign], mug: ProductRef, world: SaleorWorld, smtp: MailSink
 ) -> None:
     runs("cart_reminder")
-    client = _register(world)
+    client = asking.register(world)
     start = datetime.now(UTC).replace(microsecond=0)
     checkout.start(client, mug)
     engine.run()
@@ -140,7 +124,7 @@ def test_a_review_is_asked_for_a_week_after_delivery_and_not_of_who_got_the_mone
 ) -> None:
     runs("review_request")
     manager = asking.staff("manage_orders")
-    kept, undone = _register(world), _register(world, "bob@example.com")
+    kept, undone = asking.register(world), asking.register(world, "bob@example.com")
     start = datetime.now(UTC)
     orders = [
         checkout.buy(client, mug, email=email)
@@ -182,7 +166,7 @@ def _refund(order: str) -> None:
 def test_who_has_not_ordered_for_three_months_is_asked_back_once(
     runs: Callable[[str], Campaign], mug: ProductRef, world: SaleorWorld, smtp: MailSink
 ) -> None:
-    client = _register(world)
+    client = asking.register(world)
     checkout.buy(client, mug, email="ann@example.com")
     engine.run()
     runs("win_back")
@@ -215,7 +199,7 @@ def test_staff_look_at_a_campaign_pause_it_and_let_it_go_on(
     runs: Callable[[str], Campaign], mug: ProductRef, world: SaleorWorld, smtp: MailSink
 ) -> None:
     campaign = runs("welcome_series")
-    _register(world)
+    asking.register(world)
     start = datetime.now(UTC)
     engine.run()
     _at(start + timedelta(minutes=1))

@@ -11,15 +11,29 @@ from pydantic import Field
 from crm_plugin import contacts
 from crm_plugin.audience.conditions.base import Answer, Ask, Condition, Every, Row, Those
 from crm_plugin.audience.conditions.wording import Wording
-from crm_plugin.contacts import ChannelKind
+from crm_plugin.contacts import PUSH_CHANNELS, ChannelKind
 
 
 class ConsentState(StrEnum):
-    """What somebody said about marketing through a channel. ``unasked``: nothing, ever."""
+    """What somebody said about marketing through a channel. ``unasked``: nothing, ever.
+
+    A consent that waits to be confirmed, or that a purchase stood for until it ran out, is none of them.
+    """
 
     GRANTED = "granted"
     WITHDRAWN = "withdrawn"
     UNASKED = "unasked"
+
+
+#: A phone is the address of two channels, the account that of the shop's inbox; devices have rows of their own.
+_HAS_ADDRESS = {
+    ChannelKind.EMAIL: "c.email IS NOT NULL",
+    ChannelKind.SMS: "c.phone <> ''",
+    ChannelKind.KAKAO: "c.phone <> ''",
+    ChannelKind.INBOX: "c.customer_id IS NOT NULL",
+}
+#: Columns whose values can be suppressed.
+_BLOCKABLE = {ChannelKind.EMAIL: "c.email", ChannelKind.SMS: "c.phone", ChannelKind.KAKAO: "c.phone"}
 
 
 class HasConsent(Condition):
@@ -39,7 +53,7 @@ class HasConsent(Condition):
             case ConsentState.GRANTED:
                 return Those(f"{said} AND is_granted")
             case ConsentState.WITHDRAWN:
-                return Those(f"{said} AND NOT is_granted")
+                return Those(f"{said} AND NOT is_granted AND pending_at IS NULL AND basis = 'express'")
 
     def say(self, wording: Wording) -> str:
         """Return it as a phrase."""
@@ -56,9 +70,12 @@ class HasAddress(Condition):
 
     channel: ChannelKind
 
-    def answer(self, _ask: Ask) -> Answer:
+    def answer(self, ask: Ask) -> Answer:
         """Return the question in SQL."""
-        return Row("c.email IS NOT NULL")
+        if self.channel in PUSH_CHANNELS:
+            channel = ask.param(self.channel.value, "text")
+            return Those(f"SELECT contact_id FROM crm_plugin_endpoint WHERE channel = {channel}{ask.narrowed()}")  # noqa: S608
+        return Row(_HAS_ADDRESS[self.channel])
 
     def say(self, wording: Wording) -> str:
         """Return it as a phrase."""
@@ -72,9 +89,10 @@ class IsNotBlocked(Condition):
 
     def answer(self, ask: Ask) -> Answer:
         """Return the question in SQL; digests are costly, and most shops begin without any suppression."""
-        if not ask.known.has_suppressions(self.channel.value):
+        column = _BLOCKABLE.get(self.channel)
+        if column is None or not ask.known.has_suppressions(self.channel.value):
             return Row("TRUE")
-        digest, params = contacts.suppression_digest_sql("c.email", channel=self.channel.value)
+        digest, params = contacts.suppression_digest_sql(column, channel=self.channel.value)
         channel = ask.param(self.channel.value, "text")
         return Row(
             f"""NOT EXISTS (SELECT 1 FROM crm_plugin_suppression s

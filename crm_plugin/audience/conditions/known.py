@@ -12,7 +12,13 @@ from django.db import connection
 
 from crm_plugin import contacts, merchant
 from crm_plugin.audience.models import Segment, SegmentState
-from crm_plugin.contacts import Attribute
+from crm_plugin.contacts import Attribute, ChannelKind
+
+#: One look-up by the index for each channel, however many addresses are blocked.
+_SUPPRESSED_CHANNELS = """
+SELECT channel FROM unnest(%s::text[]) AS channel
+WHERE EXISTS (SELECT 1 FROM crm_plugin_suppression s WHERE s.channel = channel.channel)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,6 @@ class Known:
 
     def __init__(self) -> None:
         self._segments: dict[int, KnownSegment | None] = {}
-        self._suppressions: dict[str, bool] = {}
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -70,8 +75,10 @@ class Known:
 
     def has_suppressions(self, channel: str) -> bool:
         """Whether any address is blocked on the channel."""
-        if channel not in self._suppressions:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT EXISTS (SELECT 1 FROM crm_plugin_suppression WHERE channel = %s)", [channel])
-                (self._suppressions[channel],) = cursor.fetchone()
-        return self._suppressions[channel]
+        return channel in self._suppressed_channels
+
+    @cached_property
+    def _suppressed_channels(self) -> frozenset[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(_SUPPRESSED_CHANNELS, [ChannelKind.values])
+            return frozenset(channel for (channel,) in cursor.fetchall())

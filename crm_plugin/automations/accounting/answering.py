@@ -13,8 +13,9 @@ from crm_plugin.automations.accounting.runs import run_lines, runs_of
 from crm_plugin.automations.accounting.wording import Code
 from crm_plugin.automations.models import Campaign, CampaignState
 from crm_plugin.automations.running import Running, versions
-from crm_plugin.contacts import Contact
+from crm_plugin.contacts import ChannelKind, Contact
 from crm_plugin.errors import NotFound
+from crm_plugin.messaging import MessageClass
 
 
 def explain_message(contact_id: int, campaign_id: int, *, language: str = "en") -> tuple[Line, ...]:
@@ -49,7 +50,9 @@ def explain_one(message_id: int, *, language: str = "en") -> tuple[Line, ...]:
     if message is None:
         raise NotFound("There is no such message.")
     teller = Teller(language, merchant.zone())
-    runs = [run for run in runs_of(message.campaign_id, message.contact_id) if run.pk == message.enrollment_id]
+    campaign_id = message.campaign_id
+    runs = [] if campaign_id is None else runs_of(campaign_id, message.contact_id)
+    runs = [run for run in runs if run.pk == message.enrollment_id]
     return (*letter_lines([message], teller), *run_lines(runs, teller, has_letters=False))
 
 
@@ -83,12 +86,19 @@ def _as_entered(campaign: Campaign) -> Running | None:
 def _of_reach(one: Running, contact_id: int, teller: Teller) -> Iterator[Line]:
     """Say what would keep the person from getting the campaign's messages at this moment."""
     steps = [step for _op, step in one.definition.sends()]
-    for channel in dict.fromkeys(step.channel for step in steps):
+    classes_of: dict[ChannelKind, set[MessageClass]] = {}
+    for step in steps:
+        for attempt in step.attempts:
+            classes_of.setdefault(attempt.channel, set()).add(step.message_class)
+    topic, has_refused = one.definition.topic, False
+    for channel, classes in classes_of.items():
         found = contacts.reach([contact_id], channel=channel).get(contact_id)
-        classes = {step.message_class for step in steps if step.channel.value == channel.value}
+        has_refused = found is not None and topic in found.refused_topics
         if found is None or not found.address:
             yield teller.line(Code.NO_ADDRESS, channel=channel.value)
         elif found.suppressed_for is not None:
             yield teller.line(Code.SUPPRESSED, channel=channel.value, why=found.suppressed_for)
-        elif messaging.MessageClass.MARKETING in classes and not found.has_consent:
+        elif MessageClass.MARKETING in classes and not found.has_consent:
             yield teller.line(Code.NO_CONSENT, channel=channel.value)
+    if has_refused:
+        yield teller.line(Code.TOPIC_REFUSED, topic=topic)

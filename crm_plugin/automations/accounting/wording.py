@@ -38,6 +38,7 @@ class Code(StrEnum):
     UNKNOWN = "unknown"
     COUNTED = "counted"
     DETAIL = "detail"
+    WENT_ON = "went_on"
     NOT_SENT_YET = "not_sent_yet"
     CALL = "call"
     COUPON = "coupon"
@@ -80,6 +81,7 @@ class Code(StrEnum):
     NO_ADDRESS = "no_address"
     NO_CONSENT = "no_consent"
     SUPPRESSED = "suppressed"
+    TOPIC_REFUSED = "topic_refused"
 
 
 SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
@@ -149,6 +151,10 @@ SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
             "그 직전인 {at}에 캠페인 {campaign}의 메시지 {step}을(를) 받았습니다.",
         ),
         Code.DETAIL: ("In its words: {text}", "상세 내용: {text}"),
+        Code.WENT_ON: (
+            "So it was tried over the step's next channel, {next}.",
+            "그래서 이 단계의 다음 채널인 {next}(으)로 보내기로 했습니다.",
+        ),
         Code.NOT_SENT_YET: ("No message of this run was made yet.", "아직 만들어진 메시지가 없습니다."),
         Code.CALL: ("The webhook {step} is {state} ({at}).", "웹훅 {step}: {state} ({at})."),
         Code.COUPON: ("Got the coupon {code}.", "쿠폰 {code}을(를) 받았습니다."),
@@ -258,6 +264,10 @@ SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
             "{channel} 광고 수신에 동의하지 않았습니다.",
         ),
         Code.SUPPRESSED: ("The address for {channel} is blocked: {why}.", "{channel} 주소가 차단되어 있습니다: {why}."),
+        Code.TOPIC_REFUSED: (
+            "The person does not want advertisements about {topic}.",
+            "{topic} 주제의 광고를 받지 않기로 했습니다.",
+        ),
     }
 )
 
@@ -287,6 +297,12 @@ REASONS: Final = MappingProxyType[str, tuple[str, str]](
         "rejected": ("the provider refused the message", "발송 업체가 거부함"),
         "retries_exhausted": ("the provider could not be reached in all tries", "재시도 횟수 초과"),
         "retry": ("the provider could not take it; it is tried again", "일시 오류로 다시 시도"),
+        "bounced": ("it came back: the address did not take it", "수신 주소에서 반송됨"),
+        "undelivered": ("the provider could not deliver it", "발송 업체가 전달하지 못함"),
+        "topic_refused": ("the person does not want advertisements about this topic", "이 주제의 광고를 거부함"),
+        "night_ban": ("the law forbids advertisements at night", "야간 광고 전송 제한"),
+        "throttled": ("as many messages as may go out in that time had gone out", "발송 속도 제한"),
+        "too_long": ("the text is longer than the channel takes", "채널이 허용하는 길이를 넘음"),
         "connection_lost": ("the connection broke before the provider's answer", "응답 전에 연결이 끊김"),
         "lease_expired": ("the worker died while handing it out", "발송 중 작업자가 중단됨"),
     }

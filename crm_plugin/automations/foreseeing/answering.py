@@ -52,6 +52,7 @@ def dry_run(
         plan, codes = _plan(campaign_id, definition, now=now, until=now + timedelta(days=days))
         followed = follow(plan)
         totals = _totals(followed.foreseen)
+    codes += remarks.of_merchant(merchant.load(), plan.one.definition)
     if not followed.is_complete:
         codes.append(remarks.Code.TOO_MANY)
     return DryRun(

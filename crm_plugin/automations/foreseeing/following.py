@@ -17,12 +17,12 @@ from crm_plugin.automations.foreseeing.model import Foreseen, Outcome
 from crm_plugin.automations.foreseeing.travellers import Traveller, about_to_enter, past, under_way
 from crm_plugin.automations.foreseeing.walking import Course, Letter, Walk
 from crm_plugin.automations.models import CampaignState, SplitTest
-from crm_plugin.automations.running import Running, Version
+from crm_plugin.automations.running import Running
 from crm_plugin.automations.steps import BranchStep
 from crm_plugin.automations.triggers import AbandonedTrigger
 from crm_plugin.conf import settings
 from crm_plugin.errors import InvalidInput
-from crm_plugin.messaging import CampaignCap, Planned, Reason, foresee
+from crm_plugin.messaging import Outlook, Reason
 
 #: Runs that one dry run follows, at most.
 MOST_RUNS = 10_000
@@ -63,7 +63,7 @@ def follow(plan: Plan) -> Followed:
     coming, is_complete = _coming(plan, limit=MOST_RUNS - len(runs))
     course = _course(plan, [*runs, *coming])
     walks = _walk(plan, course, runs, coming)
-    found = [*_judged(plan, [letter for walk in walks for letter in walk.letters])]
+    found = [*_judged(course, [letter for walk in walks for letter in walk.letters])]
     found += [walk.end for walk in walks if walk.end is not None]
     found.sort(key=lambda one: (one.at, one.contact_id, one.step_id))
     return Followed(len(walks), is_complete and len(runs) < MOST_RUNS, found)
@@ -105,6 +105,20 @@ def _course(plan: Plan, travellers: Sequence[Traveller]) -> Course:
         shop_zone=merchant.zone(),
         languages=dict(contacts.rows_of(people).values_list("pk", "language")),
         default_language=merchant.load().default_language,
+        outlook=_outlook(plan, travellers),
+    )
+
+
+def _outlook(plan: Plan, travellers: Iterable[Traveller]) -> Outlook:
+    """Return what the gates know of the people, over every channel that a message may take."""
+    travellers = list(travellers)
+    definitions = {one.version.version_id: one.version.definition for one in travellers}.values()
+    attempts = [attempt for one in definitions for _op, step in one.sends() for attempt in step.attempts]
+    caps = [cap for one in definitions if (cap := one.campaign_cap) is not None]
+    return Outlook.over(
+        {one.contact_id for one in travellers},
+        channels={attempt.channel for attempt in attempts},
+        campaign_caps={plan.one.campaign_id: max(caps, key=lambda cap: cap.time)} if caps else {},
     )
 
 
@@ -164,27 +178,22 @@ def _stale(plan: Plan, one: Traveller) -> str:
     return Reason.STALE.value if is_stale and one.stale_at is None else ""
 
 
-def _judged(plan: Plan, letters: Sequence[Letter]) -> Iterable[Foreseen]:
+def _judged(course: Course, letters: Sequence[Letter]) -> Iterable[Foreseen]:
     """Ask the gates about each message; those that are refused are left out, and the run goes on."""
-    planned = [
-        Planned(
-            contact_id=letter.foreseen.contact_id,
-            campaign_id=plan.one.campaign_id,
-            channel=letter.step.channel,
-            message_class=letter.step.message_class,
-            at=letter.foreseen.until or letter.foreseen.at,
-            stale_at=letter.stale_at,
-            cap=_cap(letter.version),
-        )
-        for letter in letters
-    ]
-    for letter, one, reason in zip(letters, planned, foresee(planned), strict=True):
-        if reason is None:
-            yield letter.foreseen
-        else:
-            yield replace(letter.foreseen, at=one.at, outcome=Outcome.SKIPPED, reason=reason.value, until=None)
+    sights = course.outlook.foresee([letter.planned for letter in letters])
+    for letter, sight in zip(letters, sights, strict=True):
+        made = _over(sight.channel, letter, course)
+        if sight.refusal is not None:
+            made = replace(made, at=sight.at, outcome=Outcome.SKIPPED, reason=sight.refusal.value, until=None)
+        elif sight.held_for is not None:
+            made = replace(made, outcome=Outcome.HELD, reason=sight.held_for.value, until=sight.at)
+        yield made
 
 
-def _cap(version: Version) -> CampaignCap | None:
-    cap = version.definition.cap
-    return None if cap is None else CampaignCap(cap.count, timedelta(days=cap.days))
+def _over(channel: str, letter: Letter, course: Course) -> Foreseen:
+    """Return the message as it would be over a channel: each has a text of its own."""
+    if channel == letter.foreseen.channel:
+        return letter.foreseen
+    attempt = next(attempt for attempt in letter.step.attempts if attempt.channel == channel)
+    subject = course.subject(attempt.template, letter.foreseen.contact_id)
+    return replace(letter.foreseen, channel=channel, subject=subject)

@@ -26,6 +26,8 @@ from crm_plugin.automations.triggers import (
     ActivityTrigger,
     AfterTrigger,
 )
+from crm_plugin.contacts import ChannelKind
+from crm_plugin.merchant import Merchant
 
 
 class Code(StrEnum):
@@ -42,6 +44,7 @@ class Code(StrEnum):
     TIMES_OUT = "times_out"
     NO_EFFECTS = "no_effects"
     NO_WINNER_YET = "no_winner_yet"
+    SLOWED_DOWN = "slowed_down"
     TOO_MANY = "too_many"
 
 
@@ -94,6 +97,12 @@ _SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
             "A test has no winner yet: whoever waits for it is listed up to there.",
             "아직 승자가 정해지지 않은 테스트가 있습니다. 결과를 기다리는 사람은 그 단계까지만 표시됩니다.",
         ),
+        Code.SLOWED_DOWN: (
+            "Mail goes out slowly to some or all people, by the settings: how much others take up is not known, so "
+            "messages may come later than listed.",
+            "설정에 따라 일부 또는 전체 메일이 천천히 발송됩니다. 다른 발송량은 알 수 없으므로 표시된 시각보다 늦게 "
+            "발송될 수 있습니다.",
+        ),
         Code.TOO_MANY: (
             "There are more people than a dry run follows; the totals are of those who come first.",
             "미리 보기가 따라갈 수 있는 인원보다 많습니다. 합계는 먼저 들어오는 사람들만의 것입니다.",
@@ -117,6 +126,13 @@ def about(definition: Definition, *, state: CampaignState, has_changes: bool) ->
     if has_changes and state is not CampaignState.DRAFT:
         codes.append(Code.OLD_VERSION_RUNS)
     return [*codes, *_of_trigger(definition), *_of_steps(definition)]
+
+
+def of_merchant(us: Merchant, definition: Definition) -> Iterator[Code]:
+    """Walk over the remarks that the merchant's settings call for."""
+    mails = any(attempt.channel == ChannelKind.EMAIL for _op, step in definition.sends() for attempt in step.attempts)
+    if mails and (us.warm_up_from is not None or us.domain_limits):
+        yield Code.SLOWED_DOWN
 
 
 def told(code: Code, language: str) -> Remark:

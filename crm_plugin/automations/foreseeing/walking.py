@@ -1,8 +1,8 @@
 """One run's way through the steps, as far as it can be seen from here.
 
 Steps only lead forward, so a way is never longer than the definition. What the gates of messaging refuse does not
-change it: a message that is left out lets the run go on. What changes it, the period of the campaign and its quiet
-hours, is asked here.
+change it: a message that is left out lets the run go on. What changes it is asked here: the period of the campaign and
+its quiet hours, and until when the law's night and the merchant's quiet hours hold a message.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from crm_plugin import clock
 from crm_plugin.automations.acting.splitting import HOLDOUT, arm_of, is_tested
 from crm_plugin.automations.fields import Weekday, Zone
 from crm_plugin.automations.foreseeing.model import Foreseen, Outcome
 from crm_plugin.automations.foreseeing.travellers import Traveller
 from crm_plugin.automations.local_time import next_moment
 from crm_plugin.automations.program import Op
-from crm_plugin.automations.quiet_hours import end_of_quiet
-from crm_plugin.automations.running import Version
 from crm_plugin.automations.steps import (
     Arm,
     BranchStep,
@@ -32,7 +32,7 @@ from crm_plugin.automations.steps import (
     WaitUntilStep,
 )
 from crm_plugin.conf import settings
-from crm_plugin.messaging import MessageClass, Reason, choose_language
+from crm_plugin.messaging import MessageClass, Outlook, Planned, Reason, choose_language
 
 _DAY_NUMBERS = {day: number for number, day in enumerate(Weekday)}
 
@@ -48,6 +48,7 @@ class Course:
         inside: who is in the audience of a branch now, by version and step.
         winners: the arms that won already, by version and step.
         zones: of the people of whom one is known.
+        outlook: what the gates know of the people.
     """
 
     campaign_id: int
@@ -61,16 +62,17 @@ class Course:
     shop_zone: ZoneInfo
     languages: Mapping[int, str]
     default_language: str
+    outlook: Outlook
 
     def zone(self, contact_id: int, whose: Zone) -> ZoneInfo:
         """Return the clocks that are meant."""
         return self.zones.get(contact_id, self.shop_zone) if whose is Zone.CONTACT else self.shop_zone
 
-    def subject(self, step: SendStep, contact_id: int) -> str:
+    def subject(self, template: Mapping[str, Any], contact_id: int) -> str:
         """Return the subject line in the language that the person would be written to in."""
         wanted = self.languages.get(contact_id, "")
-        content = step.template[_language(tuple(step.template), wanted, self.default_language)]
-        return str(content.get("subject", ""))
+        content = template[_language(tuple(template), wanted, self.default_language)]
+        return str(content.get("subject") or content.get("title") or content.get("text", ""))
 
 
 @lru_cache(maxsize=1_000)
@@ -84,8 +86,7 @@ class Letter:
 
     foreseen: Foreseen
     step: SendStep
-    stale_at: datetime
-    version: Version
+    planned: Planned
 
 
 @dataclass(slots=True)
@@ -180,20 +181,33 @@ class Walk:
         return arm_of(step, self.course.campaign_id, self.who.contact_id)
 
     def _send(self, op: Op, step: SendStep) -> None:
-        made = self._foreseen(op, channel=step.channel, subject=self.course.subject(step, self.who.contact_id))
-        is_made = self.who.stale_at is not None and self._place == self.who.place
-        stale_after = timedelta(hours=settings().stale_after_hours)
-        stale_at = self.who.stale_at if is_made and self.who.stale_at else self._at + stale_after
         until, reason = self._held(step)
+        planned = self._planned(step, at=until or self._at)
+        goes_at, ends_at = self.course.outlook.settled_at(planned), self.course.ends_at
+        made = self._foreseen(op, channel=step.channel, subject=self.course.subject(step.template, self.who.contact_id))
+        if goes_at > self._at and ends_at is not None and goes_at >= ends_at:
+            self.end = replace(made, outcome=Outcome.SKIPPED, reason=Reason.CAMPAIGN_ENDED.value)
+            self.ended_at = ends_at
+            return
         if until is not None:
             made = replace(made, outcome=Outcome.HELD, reason=reason, until=until)
-            if self.course.ends_at is not None and until >= self.course.ends_at:
-                ended = replace(made, outcome=Outcome.SKIPPED, reason=Reason.CAMPAIGN_ENDED.value, until=None)
-                self.end, self.ended_at = ended, self.course.ends_at
-                return
-            self._at = until
-        self.letters.append(Letter(made, step, stale_at, self.who.version))
-        self._place = op.following
+        self.letters.append(Letter(made, step, planned))
+        self._at, self._place = goes_at, op.following
+
+    def _planned(self, step: SendStep, *, at: datetime) -> Planned:
+        """Return the message as the gates will be asked about it."""
+        is_made = self.who.stale_at is not None and self._place == self.who.place
+        stale_after = timedelta(hours=settings().stale_after_hours)
+        return Planned(
+            contact_id=self.who.contact_id,
+            campaign_id=self.course.campaign_id,
+            channel=step.channel,
+            message_class=step.message_class,
+            at=at,
+            stale_at=self.who.stale_at if is_made and self.who.stale_at else self._at + stale_after,
+            terms=self.who.version.definition.gate_terms,
+            fallbacks=tuple(attempt.channel for attempt in step.attempts[1:]),
+        )
 
     def _held(self, step: SendStep) -> tuple[datetime | None, str]:
         """Return until when, and why, the message waits that is due now."""
@@ -203,7 +217,7 @@ class Walk:
         hours = self.who.version.definition.quiet_hours
         if hours is not None and step.message_class is MessageClass.MARKETING:
             zone = self.course.zone(self.who.contact_id, hours.zone)
-            if (until := end_of_quiet(hours, now=at, zone=zone)) is not None:
+            if (until := clock.end_of_stretch(hours.start, hours.end, at=at, zone=zone)) is not None:
                 at, reason = until, Reason.QUIET_HOURS.value
         return (at, reason) if reason else (None, "")
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from crm_plugin.automations.steps.model import (
     AnyStep,
     Arm,
+    Attempt,
     BranchStep,
     ExitStep,
+    Fallback,
     IssueCouponStep,
     ListStep,
     SendStep,
@@ -28,8 +30,10 @@ from crm_plugin.automations.steps.model import (
 __all__ = [
     "AnyStep",
     "Arm",
+    "Attempt",
     "BranchStep",
     "ExitStep",
+    "Fallback",
     "IssueCouponStep",
     "ListStep",
     "SendStep",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from crm_plugin.messaging import MessageClass
 from crm_plugin.shop import FactKind
 
 MAX_ARMS = 8
+MAX_FALLBACKS = 4
 _AttributeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 _Words = Annotated[tuple[Name, ...], Field(max_length=20)]
 
@@ -77,9 +79,34 @@ class WaitForStep(Strict):
         return value
 
 
-class SendStep(Strict):
-    """Send one message.
+class Fallback(Strict):
+    """Another channel, with a content of its own, for those whom the message did not reach before."""
 
+    channel: ChannelKind
+    template: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way of a Send step to reach the person.
+
+    Attributes:
+        template: the contents by language.
+        path: where that stands, seen from the step.
+        key: under which the version keeps the compiled template.
+    """
+
+    channel: ChannelKind
+    template: dict[str, Any]
+    path: str
+    key: str
+
+
+class SendStep(Strict):
+    """Send one message, over the first channel that reaches the person.
+
+    ``fallbacks`` are tried in turn, only when it is certain that the message did not arrive: the person cannot be
+    written to on the channel, or the provider confirmed that it failed (features rows 60 and 61).
     ``offers``: the products in it are offered, so what cannot be bought at that moment is left out, and a message of
     which nothing is left is not sent. A message about what somebody bought (a review request) offers nothing.
     """
@@ -90,6 +117,23 @@ class SendStep(Strict):
     message_class: MessageClass = MessageClass.MARKETING
     offers: bool = True
     template: dict[str, Any]
+    fallbacks: tuple[Fallback, ...] = Field((), max_length=MAX_FALLBACKS)
+
+    @model_validator(mode="after")
+    def _tries_each_channel_once(self) -> SendStep:
+        tried = [attempt.channel for attempt in self.attempts]
+        if len(set(tried)) != len(tried):
+            raise ValueError("each channel is tried once")
+        return self
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The channels in the order in which they are tried."""
+        others = (
+            Attempt(one.channel, one.template, f"fallbacks.{index}.template", f"{self.id}/{one.channel}")
+            for index, one in enumerate(self.fallbacks)
+        )
+        return (Attempt(self.channel, self.template, "template", self.id), *others)
 
 
 class BranchStep(Strict):

@@ -193,6 +193,57 @@
     };
   }
 
+  // Push messages: the browser asks the person, once the page has been clicked
+
+  const near = (path) => new URL(path, script.src).href;
+  const workerUrl = () => script.dataset.worker || near("crm-sw.js");
+
+  function tell(path, told) {
+    const headers = { "Content-Type": "text/plain;charset=UTF-8" };
+    return fetch(near(path), { method: "POST", body: JSON.stringify(told), headers, credentials: "omit" });
+  }
+
+  function active(registration) {
+    if (registration.active) return registration;
+    const worker = registration.installing || registration.waiting;
+    return new Promise((done) =>
+      worker.addEventListener("statechange", () => worker.state === "activated" && done(registration)));
+  }
+
+  async function subscription(key) {
+    const { pushManager } = await active(await navigator.serviceWorker.register(workerUrl()));
+    const wanted = { userVisibleOnly: true, applicationServerKey: key };
+    return pushManager.subscribe(wanted).catch(async (error) => {
+      const old = await pushManager.getSubscription(); // one that was made with another key
+      if (!old) throw error;
+      await old.unsubscribe();
+      return pushManager.subscribe(wanted);
+    });
+  }
+
+  async function subscribe(options = {}) {
+    if (!visitor() || !("PushManager" in window)) return false;
+    if ((await Notification.requestPermission()) !== "granted") return false;
+    const known = await fetch(near("push/key/"), { credentials: "omit" });
+    if (!known.ok) return false;
+    const made = await subscription((await known.json()).key);
+    const [language] = document.documentElement.lang.match(/^[a-z]{2,3}(-[a-z]{2})?$/i) || [""];
+    const answer = await tell("push/subscribe/", {
+      visitor: visitor(), subscription: made.toJSON(), language, text_version: options.textVersion || "",
+    });
+    return answer.ok;
+  }
+
+  async function unsubscribe() {
+    const registration = await navigator.serviceWorker.getRegistration(workerUrl());
+    const made = registration && (await registration.pushManager.getSubscription());
+    if (!made) return false;
+    const { ok } = await tell("push/unsubscribe/", { endpoint: made.endpoint });
+    return (await made.unsubscribe()) && ok;
+  }
+
+  const orFalse = (body) => (...args) => body(...args).catch((error) => (console.debug("crm.js", error), false));
+
   const text = (value) => (value === undefined || value === null || value === "" ? undefined : String(value));
   const commands = {
     consent,
@@ -217,6 +268,7 @@
     push: (command) => commands[command[0]](...[...command].slice(1)),
   };
   Object.keys(commands).forEach((name) => (commands[name] = guarded(commands[name])));
+  Object.assign(commands.push, { subscribe: orFalse(subscribe), unsubscribe: orFalse(unsubscribe) });
 
   function start() {
     if (refused()) consent(false);

@@ -1,4 +1,4 @@
-"""``manage.py crm``: run, backfill, reconcile, erase, segments, import-list, dry-run, status, retry."""
+"""``manage.py crm``: background work, backfill, erasure, lists, dry runs, state, what providers must be told."""
 
 from __future__ import annotations
 
@@ -103,6 +103,8 @@ class Command(BaseCommand):
         ahead.add_argument("--json", action="store_true", help="for programs")
         commands.add_parser("status", help="queues, lag, failed hooks; exits 1 when somebody should look")
         commands.add_parser("retry", help="after a repair: facts set aside go in line again, failed hooks count anew")
+        commands.add_parser("receipts", help="the addresses to enter at providers; they hold secrets")
+        commands.add_parser("vapid-keys", help="make a pair of keys for web push and print it")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run one subcommand."""
@@ -237,3 +239,16 @@ class Command(BaseCommand):
         with shop.current().writable():
             facts, doors = activity.take_back(), guard.forget_failures()
         self.stdout.write(f"crm retry: {facts} facts in line again, {doors} failed hooks forgotten")
+
+    def _receipts(self, _options: dict[str, Any]) -> None:
+        with shop.current().writable():
+            for name in messaging.PROVIDERS:
+                self.stdout.write(f"{name:<8} {messaging.receipts_url(name)}")
+
+    def _vapid_keys(self, _options: dict[str, Any]) -> None:
+        try:
+            private, public = messaging.make_vapid_keys()
+        except ImportError as error:
+            raise CommandError("Install what web push needs first: pip install 'crm_plugin[push]'.") from error
+        self.stdout.write(f"CRM_VAPID_PRIVATE_KEY={private}")
+        self.stdout.write(f"# what browsers get, from push/key/: {public}")

@@ -1,5 +1,8 @@
 """E-mail through Django's e-mail framework: SMTP, or any provider that has a Django backend (django-anymail).
 
+Providers of Anymail whose API takes several different messages in one call get them so (``providers.esp_batches``);
+everybody else gets one after the other.
+
 Headers: RFC 2369 and RFC 8058 (one-click unsubscribe), both covered by the provider's DKIM signature. There is no
 ``mailto`` way out, because nobody promises that somebody reads that box at once.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+from collections.abc import Sequence
 from contextlib import suppress
 from email.utils import formataddr, parseaddr
 from typing import Any
@@ -17,42 +21,78 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from crm_plugin.conf import settings
-from crm_plugin.messaging.channels import ChannelDown, Envelope, HandOut, Receipt
+from crm_plugin.messaging.channels import AdLabel, Capabilities, ChannelDown, Envelope, HandOut, Receipt
+from crm_plugin.messaging.finished import Mail
 from crm_plugin.messaging.mime import as_bytes, header_address
+from crm_plugin.messaging.providers import esp
+from crm_plugin.messaging.providers.esp_batches import batch_api, send_batch
 
 #: Django waits for ever unless EMAIL_TIMEOUT is set; a worker must not.
 TIMEOUT_SECONDS = 30
+#: Of text and HTML together. Gmail shows the first 102 kB; ten times that is a mistake (a picture as a data: address).
+LARGEST_BYTES = 1_000_000
 #: RFC 3463: x.7.x is policy (relaying denied, authentication), which says nothing about the address.
 _IS_POLICY = re.compile(r"^\D*5\.7\.\d")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class EmailChannel:
-    """Hands out over one connection; a connection that broke is replaced by a new one."""
+    """Hands out over one connection; a connection that broke is replaced by a new one.
+
+    No provider's idempotency key holds for one message of a batch in another batch, so a lost message is not offered
+    again by the loop; where a provider knows keys, the same batch is offered again at once.
+    """
+
+    capabilities = Capabilities(
+        has_title=True, has_image=True, has_buttons=True, ad_label={"": AdLabel.SUBJECT}, has_receipts=True
+    )
+    has_idempotency_key = False
 
     def __init__(self) -> None:
         self._connection: BaseEmailBackend | None = None
+        api = batch_api(esp.esp_set_up())
+        self.batch_size = api.batch_size if api else 1
 
     def open(self) -> None:
         """Connect, or see that the connection still answers."""
         if self._connection is not None and _answers(self._connection):
             return
         self.close()
-        connection = get_connection(settings().email_backend)
-        if getattr(connection, "timeout", TIMEOUT_SECONDS) is None:
-            vars(connection)["timeout"] = TIMEOUT_SECONDS
         try:
+            connection = get_connection(settings().email_backend)
+            if getattr(connection, "timeout", TIMEOUT_SECONDS) is None:
+                vars(connection)["timeout"] = TIMEOUT_SECONDS
             connection.open()
         except Exception as error:
             # Whatever a backend raises here, no message has been handed out.
             raise ChannelDown(repr(error)) from error
         self._connection = connection
 
-    def hand_out(self, envelope: Envelope) -> Receipt:
-        """Send one message and read the answer."""
+    def hand_out(self, envelopes: Sequence[Envelope]) -> Sequence[Receipt]:
+        """Send the messages, in one call or one by one, and read the answers."""
         if self._connection is None:
             self.open()
-        message = build(envelope, connection=self._connection)
+        if batch_api(esp.esp_of(self._connection)) is not None:
+            return self._hand_out_batch(envelopes)
+        return [self._hand_out(envelope) for envelope in envelopes]
+
+    def _hand_out_batch(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
+        built = [_built(envelope, self._connection) for envelope in envelopes]
+        sent = iter(send_batch(self._connection, [one for one in built if not isinstance(one, Receipt)]))
+        receipts = [one if isinstance(one, Receipt) else next(sent) for one in built]
+        if any(receipt.result == HandOut.LOST for receipt in receipts):
+            self.close()
+        return receipts
+
+    def _hand_out(self, envelope: Envelope) -> Receipt:
+        if self._connection is None:
+            try:
+                self.open()
+            except ChannelDown as error:  # after another message of this call was handed out
+                return Receipt(HandOut.LATER, str(error), retry_seconds=error.retry_seconds)
+        message = _built(envelope, self._connection)
+        if isinstance(message, Receipt):
+            return message
         try:
             content = self._written(message)
         except Exception as error:  # noqa: BLE001 - an address or a name that no mail can carry; nothing has left yet
@@ -60,13 +100,15 @@ class EmailChannel:
         try:
             count = self._send(message, content, envelope)
         except Exception as error:  # noqa: BLE001 - a backend raises what its transport raises; all of it is an answer
-            receipt = read_error(error)
+            receipt = (esp.read_error(error) if esp.esp_of(self._connection) else None) or read_error(error)
             if receipt.result == HandOut.LOST or _has_hung_up(error):
                 self.close()
             return receipt
         if not count:
             return Receipt(HandOut.REJECTED, "The e-mail backend sent nothing.")
-        return Receipt(HandOut.SENT, provider_id=_provider_id(message))
+        if esp.esp_of(self._connection):
+            return esp.read_taken(message)
+        return Receipt(HandOut.SENT, provider_id=str(message.extra_headers["Message-ID"]))
 
     def _written(self, message: EmailMultiAlternatives) -> bytes | None:
         """Return the mail as Django's own SMTP connection gets it; None for a backend that writes it itself."""
@@ -94,21 +136,29 @@ class EmailChannel:
 
 def build(envelope: Envelope, *, connection: BaseEmailBackend | None = None) -> EmailMultiAlternatives:
     """Return the mail. Line breaks and control characters in names cannot start a header of their own."""
-    domain = envelope.sender_email.rpartition("@")[2] or "localhost"
-    headers = {"Message-ID": f"<{envelope.public_id}@{domain}>"}
-    if envelope.unsubscribe_url:
-        headers["List-Unsubscribe"] = f"<{envelope.unsubscribe_url}>"
+    mail, sender = envelope.content, envelope.sender
+    assert isinstance(mail, Mail)  # noqa: S101 - CONTENTS says so
+    headers = {}
+    if mail.unsubscribe_url:
+        headers["List-Unsubscribe"] = f"<{mail.unsubscribe_url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    address = _ascii_domain(sender.email)
     message = EmailMultiAlternatives(
-        subject=_one_line(envelope.subject),
-        body=envelope.text,
-        from_email=formataddr((_one_line(envelope.sender_name), envelope.sender_email)),
+        subject=_one_line(mail.subject),
+        body=mail.text,
+        from_email=formataddr((_one_line(sender.name), address)),
         to=[envelope.recipient],
-        reply_to=[envelope.reply_to] if envelope.reply_to else None,
+        reply_to=[sender.reply_to] if sender.reply_to else None,
         headers=headers,
         connection=connection,
     )
-    message.attach_alternative(envelope.html, "text/html")
+    if esp.esp_of(connection):
+        # The provider gives the message an id of its own, and gives ours back in its receipts.
+        vars(message)["metadata"] = {esp.METADATA_KEY: str(envelope.public_id)}
+    else:
+        domain = address.rpartition("@")[2] or "localhost"
+        message.extra_headers["Message-ID"] = f"<{envelope.public_id}@{domain}>"
+    message.attach_alternative(mail.html, "text/html")
     return message
 
 
@@ -124,11 +174,8 @@ def read_error(error: Exception) -> Receipt:
         case smtplib.SMTPNotSupportedError() | BadHeaderError():
             # Raised before anything is transmitted.
             return Receipt(HandOut.REJECTED, detail)
-        case _ if type(error).__name__ == "AnymailRecipientsRefused":
-            return Receipt(HandOut.ADDRESS_REFUSED, detail)
         case _ if isinstance(status := getattr(error, "status_code", None), int):
-            is_passing = status == 429 or status >= 500
-            return Receipt(HandOut.RETRY if is_passing else HandOut.REJECTED, detail)
+            return esp.read_status(status, detail)
         case _:
             return Receipt(HandOut.LOST, detail or repr(error))
 
@@ -162,10 +209,35 @@ def _has_hung_up(error: Exception) -> bool:
     return 421 in codes
 
 
-def _provider_id(message: EmailMultiAlternatives) -> str:
-    """Return the provider's id where django-anymail left one, else the Message-ID."""
-    status: Any = getattr(message, "anymail_status", None)
-    return str(getattr(status, "message_id", None) or message.extra_headers["Message-ID"])
+def _built(envelope: Envelope, connection: BaseEmailBackend | None) -> EmailMultiAlternatives | Receipt:
+    """Return the mail, or the refusal of one that no mail can be or should be; nothing has left yet."""
+    try:
+        detail = _problem(envelope)
+        return Receipt(HandOut.REJECTED, detail) if detail else build(envelope, connection=connection)
+    except Exception as error:  # noqa: BLE001 - an address or a name that the standard library cannot write
+        return Receipt(HandOut.REJECTED, repr(error)[:500])
+
+
+def _problem(envelope: Envelope) -> str:
+    mail = envelope.content
+    assert isinstance(mail, Mail)  # noqa: S101 - CONTENTS says so
+    size = len(mail.html) + len(mail.text)
+    if size > LARGEST_BYTES // 4:  # no character takes more than four bytes
+        size = len(mail.html.encode("utf-8", "replace")) + len(mail.text.encode("utf-8", "replace"))
+    if size > LARGEST_BYTES:
+        return f"The mail is too large: {size} bytes of text and HTML, at most {LARGEST_BYTES}."
+    mailbox, _, domain = header_address(envelope.recipient).rpartition("@")
+    if not mailbox or not domain:
+        return f"{envelope.recipient!r} is no e-mail address."
+    if not envelope.recipient.rpartition("@")[0].isascii():
+        # Encoded as a header would be, it names another mailbox; RFC 6531 is spoken by few, and by no provider's API.
+        return "Before its @ the address has letters that mail servers do not take."
+    return ""
+
+
+def _ascii_domain(address: str) -> str:
+    mailbox, at, domain = address.rpartition("@")
+    return address if domain.isascii() else f"{mailbox}{at}{domain.encode('idna').decode()}"
 
 
 def _text(reply: bytes | str) -> str:

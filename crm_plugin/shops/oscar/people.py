@@ -17,13 +17,15 @@ from crm_plugin.shops.oscar.keys import primary_key, primary_keys
 
 User: Any = get_user_model()
 Product = get_model("catalogue", "Product")
+UserAddress = get_model("address", "UserAddress")
 WishList = get_model("wishlists", "WishList")
 WishLine = get_model("wishlists", "Line")
 
 
 def customers(customer_ids: Collection[str]) -> Mapping[str, Customer]:
-    """Return the users by id. Oscar knows neither their language nor, before a first address, their country."""
+    """Return the users by id. Oscar knows no language of theirs, and country and telephone by an address only."""
     rows = User.objects.filter(pk__in=primary_keys(User, customer_ids))
+    addresses = _addresses([row.pk for row in rows])
     return {
         str(row.pk): Customer(
             customer_id=str(row.pk),
@@ -32,8 +34,19 @@ def customers(customer_ids: Collection[str]) -> Mapping[str, Customer]:
             last_name=row.last_name,
             joined_at=row.date_joined,
             is_active=row.is_active,
+            country=addresses.get(row.pk, ("", ""))[0],
+            phone=addresses.get(row.pk, ("", ""))[1],
         )
         for row in rows
+    }
+
+
+def _addresses(user_ids: Collection[Any]) -> dict[Any, tuple[str, str]]:
+    """Return country and telephone number of each user's address book: the default address, else the newest."""
+    rows = UserAddress.objects.filter(user_id__in=user_ids).order_by("is_default_for_shipping", "pk")
+    return {
+        user_id: (country, str(phone or ""))
+        for user_id, country, phone in rows.values_list("user_id", "country_id", "phone_number")
     }
 
 

@@ -50,6 +50,8 @@ def customers(customer_ids: Collection[str]) -> dict[str, Customer]:
         "default_billing_address__country",
         "date_joined",
         "is_active",
+        "default_shipping_address__phone",
+        "default_billing_address__phone",
     )
     return {str(row[0]): _customer(*row) for row in rows}
 
@@ -64,6 +66,8 @@ def _customer(
     billing_country: Any,
     joined_at: Any,
     is_active: bool,  # noqa: FBT001 - a column
+    shipping_phone: Any,
+    billing_phone: Any,
 ) -> Customer:
     return Customer(
         customer_id=str(pk),
@@ -74,6 +78,7 @@ def _customer(
         country=str(shipping_country or billing_country or ""),
         joined_at=joined_at,
         is_active=is_active,
+        phone=str(shipping_phone or billing_phone or ""),
     )
 
 

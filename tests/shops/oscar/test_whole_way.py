@@ -32,7 +32,8 @@ def ref(world: OscarWorld) -> ProductRef:
 @pytest.fixture
 def campaign(world: OscarWorld) -> None:
     """The recipe, published by a merchant who said who is writing."""
-    merchant.update(sender_name="Maru", sender_email="hello@maru.example", postal_address="12 Way, Seoul")
+    sender = {"sender_name": "Maru", "sender_email": "hello@maru.example", "postal_address": "12 Way, Seoul"}
+    merchant.update(**sender, consent_text="You agreed to this.")
     made = automations.create_campaign(name="Price drop", definition=automations.recipe("liked_price_drop"))
     automations.publish(made.pk)
 
