@@ -7,10 +7,13 @@ from crm_plugin.activity.models import (
     Inflow,
     Interest,
     OwnLike,
+    OwnWishlist,
     PriceDrop,
     PriceWatch,
     ProductGroup,
     Restock,
+    StockEpoch,
+    StockRequest,
     VoucherProduct,
     Watermark,
     Wave,
@@ -19,6 +22,7 @@ from crm_plugin.audience.models import Export, ListImport, Member, Score, Segmen
 from crm_plugin.automations.models import Campaign, CampaignVersion, Enrollment, FanOut, ScheduleSlot, SplitTest, Timer
 from crm_plugin.contacts.models import (
     Attribute,
+    AttributeChange,
     Consent,
     ConsentEvent,
     ConsentNotice,
@@ -32,6 +36,7 @@ from crm_plugin.contacts.models import (
     Touched,
     Visitor,
 )
+from crm_plugin.coupons.models import Coupon, CouponSeries, CouponTemplate
 from crm_plugin.guard import Failure
 from crm_plugin.merchant import Merchant
 from crm_plugin.messaging.models import (
@@ -45,10 +50,12 @@ from crm_plugin.messaging.models import (
     Template,
     WebhookCall,
 )
+from crm_plugin.reviews.models import Rating, Review, ReviewPicture, ReviewRequest
 
 __all__ = [
     "Activity",
     "Attribute",
+    "AttributeChange",
     "Campaign",
     "CampaignVersion",
     "Consent",
@@ -56,6 +63,9 @@ __all__ = [
     "ConsentNotice",
     "Contact",
     "ContactSpend",
+    "Coupon",
+    "CouponSeries",
+    "CouponTemplate",
     "DeliveryReceipt",
     "Endpoint",
     "Enrollment",
@@ -74,12 +84,17 @@ __all__ = [
     "Merchant",
     "Message",
     "OwnLike",
+    "OwnWishlist",
     "Partial",
     "PriceDrop",
     "PriceWatch",
     "ProductGroup",
+    "Rating",
     "RefusedTopic",
     "Restock",
+    "Review",
+    "ReviewPicture",
+    "ReviewRequest",
     "ScheduleSlot",
     "Score",
     "Segment",
@@ -87,6 +102,8 @@ __all__ = [
     "SendingCount",
     "ShortLink",
     "SplitTest",
+    "StockEpoch",
+    "StockRequest",
     "Suppression",
     "Template",
     "Timer",

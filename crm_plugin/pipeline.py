@@ -14,12 +14,25 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import OperationalError, transaction
 
-from crm_plugin import activity, audience, automations, clock, contacts, messaging, nudge, shop
+from crm_plugin import (
+    activity,
+    audience,
+    automations,
+    clock,
+    contacts,
+    coupons,
+    messaging,
+    nudge,
+    persons,
+    reviews,
+    shop,
+)
 from crm_plugin.activity import Batch, Purpose, Step
 from crm_plugin.conf import settings
-from crm_plugin.contacts import Merge, Person
+from crm_plugin.contacts import Person
+from crm_plugin.loops import at_least_one, in_turn, is_on, repeat
 from crm_plugin.messaging import Delivered, MessageState, Tracked
 from crm_plugin.shop import FactKind
 
@@ -37,7 +50,9 @@ def pump() -> int:
     Returns:
         How much was done; 0 when there was nothing to do.
     """
-    done = _in_turn(_drain_once, _follow_once, _fan_out_once, _schedule_once, _fire_once, _advance_once)
+    done = in_turn(
+        _tell_once, _drain_once, _follow_once, _turn_once, _fan_out_once, _schedule_once, _fire_once, _advance_once
+    )
     if done:
         nudge.now("crm.deliver")
         nudge.now("crm.webhooks")
@@ -50,17 +65,17 @@ def deliver() -> int:
     Returns:
         How many were taken up.
     """
-    return _in_turn(_hear_once, _deliver_once)
+    return in_turn(_hear_once, _deliver_once)
 
 
 def call_webhooks() -> int:
     """Make due webhook calls; return how many. Apart from mail: a receiver that hangs holds up none."""
-    return _repeat(_call_once)
+    return repeat(_call_once)
 
 
 def watch_prices() -> int:
     """Read the watched prices that are due; what fell goes to the people it concerns. Returns how many were read."""
-    read = _repeat(_look_once)
+    read = repeat(_look_once)
     if read:
         nudge.now("crm.pump")
     return read
@@ -72,7 +87,7 @@ def upkeep_audience() -> int:
     Returns:
         How much was done; 0 when there was nothing to do.
     """
-    done = _repeat(_sweep_once) + _in_turn(_build_once, _import_once, _clear_once) + _repeat(_rescore_once)
+    done = repeat(_sweep_once) + in_turn(_build_once, _import_once, _clear_once) + repeat(_rescore_once)
     if done:
         nudge.now("crm.pump")
     return done
@@ -80,14 +95,14 @@ def upkeep_audience() -> int:
 
 def import_lists() -> int:
     """Read in the lists that wait; return how many batches of lines were done."""
-    return _repeat(_import_once)
+    return repeat(_import_once)
 
 
 def reconcile() -> int:
     """Record what no hook told since the last time; return how many facts were told (again)."""
     end, total = time.monotonic() + settings().loop_seconds, 0
     waiting = list(_streams())
-    while waiting and time.monotonic() < end and _is_on():  # page by page in turn: a long stream holds up no other
+    while waiting and time.monotonic() < end and is_on():  # page by page in turn: a long stream holds up no other
         pages = {stream: _read_page_or_pass(stream) for stream in waiting}
         total += sum(page.recorded_count for page in pages.values())
         waiting = [stream for stream, page in pages.items() if not page.is_last]
@@ -102,11 +117,11 @@ def backfill(progress: Callable[[str, int], None]) -> int:
     """
     total = 0
     for stream in _streams():
-        while _is_on():
+        while is_on():
             page = _read_page(stream, Purpose.BACKFILL)
             total += page.recorded_count
             progress(stream, page.recorded_count)
-            _repeat(_drain_once)
+            repeat(_drain_once)
             if page.is_last:
                 break
     return total
@@ -114,7 +129,7 @@ def backfill(progress: Callable[[str, int], None]) -> int:
 
 def housekeep() -> None:
     """Settle lost leases, end or pause campaigns, tell deliveries, uphold consents, forget what nobody needs."""
-    if not _is_on():
+    if not is_on():
         return
     with shop.current().writable():
         with transaction.atomic():
@@ -130,21 +145,15 @@ def housekeep() -> None:
             messaging.forget_counts(settings().drain_batch)
         with transaction.atomic():
             activity.refresh_groups(settings().price_scan_batch)
-            contacts.forget_visitors(clock.now() - timedelta(days=settings().visitor_days), settings().price_scan_batch)
-    _in_turn(_let_go_once, _uphold_once)
+            activity.forget_unconfirmed(settings().price_scan_batch)
+            unseen_since = clock.now() - timedelta(days=settings().visitor_days)
+            activity.forget_guests(contacts.forget_visitors(unseen_since, settings().price_scan_batch))
+    in_turn(_let_go_once, _uphold_once, _tidy_coupons_once)
 
 
-def erase(*, customer_id: str = "", email: str = "") -> int:
-    """Forget a person everywhere; return how many contacts were erased. Counts stay, names do not."""
+def _tell_once() -> int:
     with shop.current().writable(), transaction.atomic():
-        ids = contacts.lock_identity(customer_id=customer_id, email=email)
-        automations.forget(ids)
-        messaging.forget(ids)
-        audience.forget(ids)
-        activity.forget(ids, customer_ids=[customer_id] if customer_id else [])
-        contacts.erase(ids, also=[Person(customer_id, email)])
-        contacts.touch(ids)  # somebody may be putting them into a segment at this moment
-    return len(ids)
+        return activity.tell_balances(settings().drain_batch)
 
 
 def _drain_once() -> int:
@@ -166,13 +175,16 @@ def _drain(claim: Callable[[], Batch | None]) -> int:
         people = activity.people_in(batch)
         _resolve(batch, people)
         added = activity.project(batch, people)
+        activity.hand_likes_over(people)
+        coupons.hear(added)
+        reviews.hear(batch.review_refs)
         activity.touch_people(added, audience.watched_kinds())
         messaging.consents_by_purchase(activity.latest_of(added.get(FactKind.ORDERED, ())))
         _move_campaigns(batch, added)
         tracked = [pk for kind in _TRACKED_KINDS for pk in added.get(kind, ())]
         messaging.project_tracking([Tracked(*event) for event in activity.tracked(tracked)])
         for gone in batch.deleted_customers:
-            erase(customer_id=gone.customer_id, email=gone.email)
+            persons.erase(customer_id=gone.customer_id, email=gone.email)
         for wave in activity.voucher_waves(batch):
             automations.plan_fan_out(wave)
         if FactKind.CATALOGUE_CHANGED in batch.refs:
@@ -194,15 +206,8 @@ def _resolve(batch: Batch, people: Collection[Person]) -> None:
     activity.hand_over(batch, resolution.handovers)
     merges = (*resolution.merges, *contacts.refresh_customers(batch.changed_customers))
     for merge in merges:
-        _absorb(merge)
-
-
-def _absorb(merge: Merge) -> None:
-    activity.absorb(merge)
-    automations.absorb(merge)
-    messaging.absorb(merge.source_id, merge.target_id)
-    audience.absorb(merge)
-    contacts.absorb(merge)
+        persons.absorb(merge)
+    contacts.refresh_gift_cards(batch.changed_customers)
 
 
 def _drain_row_by_row() -> int:
@@ -232,22 +237,22 @@ def _follow_once() -> int:
 
 def _sweep_once() -> int:
     with shop.current().writable():
-        return _at_least_one(audience.sweep())
+        return at_least_one(audience.sweep())
 
 
 def _build_once() -> int:
     with shop.current().writable():
-        return _at_least_one(audience.build())
+        return at_least_one(audience.build())
 
 
 def _import_once() -> int:
     with shop.current().writable(), transaction.atomic():
-        return _at_least_one(audience.import_step(on_merge=_absorb))
+        return at_least_one(audience.import_step(on_merge=persons.absorb))
 
 
 def _clear_once() -> int:
     with shop.current().writable():
-        return _at_least_one(audience.clear_archived(settings().follow_batch))
+        return at_least_one(audience.clear_archived(settings().follow_batch))
 
 
 def _rescore_once() -> int:
@@ -257,7 +262,7 @@ def _rescore_once() -> int:
 
 def _fan_out_once() -> int:
     with shop.current().writable(), transaction.atomic():
-        return _at_least_one(automations.fan_out())
+        return at_least_one(automations.fan_out())
 
 
 def _schedule_once() -> int:
@@ -265,12 +270,12 @@ def _schedule_once() -> int:
         with transaction.atomic():  # of its own: who plans the same moment does not wait for another's whole chunk
             automations.plan_slots()
         with transaction.atomic():
-            return _at_least_one(automations.run_slot())
+            return at_least_one(automations.run_slot())
 
 
 def _fire_once() -> int:
     with shop.current().writable(), transaction.atomic():
-        return _at_least_one(automations.fire_timers(settings().advance_batch))
+        return at_least_one(automations.fire_timers(settings().advance_batch))
 
 
 def _advance_once() -> int:
@@ -284,6 +289,11 @@ def _look_once() -> int:
         for wave in look.waves:
             automations.plan_fan_out(wave)
     return look.checked_count
+
+
+def _turn_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        return automations.tell_waiting()
 
 
 def _deliver_once() -> int:
@@ -315,6 +325,11 @@ def _uphold_once() -> int:
         return messaging.uphold_consents(settings().follow_batch)
 
 
+def _tidy_coupons_once() -> int:
+    with shop.current().writable(), transaction.atomic():
+        return coupons.tidy(settings().advance_batch)
+
+
 def _call_once() -> int:
     with shop.current().writable():
         return messaging.deliver_calls(settings().deliver_batch)
@@ -331,6 +346,8 @@ def _settle(outcomes: Sequence[Delivered]) -> None:
         if item.limit is not None
     ]
     activity.mark_alerted(reached)
+    automations.note_review_requests([one for one in outcomes if one.state in _REACHED])
+    activity.put_back(automations.unheard(outcomes))
     automations.go_on(outcomes)
 
 
@@ -349,40 +366,4 @@ def _read_page(stream: str, purpose: Purpose) -> Step:
 
 
 def _streams() -> Iterable[str]:
-    return shop.current().streams() if _is_on() else ()
-
-
-def _is_on() -> bool:
-    return shop.current().operator().is_enabled
-
-
-def _at_least_one(done: int | None) -> int:
-    """Count a pass that found something to do and changed nothing by it; None is one that found nothing."""
-    return 0 if done is None else max(done, 1)
-
-
-def _repeat(work: Callable[[], int]) -> int:
-    """Do ``work`` until it finds nothing, the loop's time is over, or the operator switches the CRM off."""
-    return _in_turn(work)
-
-
-def _in_turn(*passes: Callable[[], int]) -> int:
-    """Do the passes in turn, until a whole round finds nothing, the time is over, or the CRM is switched off.
-
-    One that fails is left out from then on: beat tries again.
-    """
-    end, total, failed = time.monotonic() + settings().loop_seconds, 0, set()
-    while True:
-        before = total
-        for work in passes:
-            if time.monotonic() >= end or not _is_on():
-                return total
-            if work in failed:
-                continue
-            try:
-                total += work()
-            except DatabaseError:
-                logger.exception("crm: a pass failed and was rolled back; beat tries again")
-                failed.add(work)
-        if total == before:
-            return total
+    return shop.current().streams() if is_on() else ()

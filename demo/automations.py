@@ -16,7 +16,13 @@ from demo.browser import Browser, PageError
 from demo.goods import STORY_PRODUCT
 
 #: The recipes, and whether they start at a time of day.
-RECIPES = {"welcome_series": False, "cart_reminder": False, "review_request": True, "win_back": True}
+RECIPES = {
+    "welcome_series": False,
+    "cart_reminder": False,
+    "review_request": True,
+    "win_back": True,
+    "review_reward": False,
+}
 SHOP_ZONE = ZoneInfo("Asia/Seoul")
 #: How soon the campaigns that start at a time of day do so: after the last of them has been published.
 SOON = timedelta(seconds=15)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from demo import automations, questions
+from demo import automations, questions, rewards
 from demo.accounts import BOUNCE_EMAIL, BOUNCE_PHONE, CART_EMAIL, REVIEW_EMAIL, WIN_BACK_EMAIL
 from demo.browser import Browser, Page, PageError
 from demo.goods import STORY_PRODUCT
@@ -72,13 +72,14 @@ class Story:
         self._gateway = gateway
         self._processes = processes
         self._shopper, self._staff = Browser(shop_url), Browser(shop_url)
-        self._newcomer, self._customer = Browser(shop_url), Browser(shop_url)
+        self._newcomer, self._customer, self._reviewer = Browser(shop_url), Browser(shop_url), Browser(shop_url)
         self._product_url = ""
         self._dropped_at = datetime.now(UTC)
         self._letter: Letter | None = None
         self._segment = ""
         self._campaigns: dict[str, str] = {}
         self._newcomer_email = ""
+        self._code = ""
 
     def play(self) -> Iterator[Line]:
         """Play one part after the other; each line is given as soon as its part is over.
@@ -102,6 +103,11 @@ class Story:
             ("newcomer", "signs up, agrees to mail", self._sign_up),
             ("customer", "leaves a cart behind", self._leave_cart),
             ("CRM", "asks for a review", self._await_review),
+            ("reviewer", "writes it", self._write_review),
+            ("staff", "publishes it", self._publish_review),
+            ("CRM", "thanks with a coupon", self._await_coupon),
+            ("reviewer", "orders with the code", self._use_coupon),
+            ("staff", "sees the code used", self._see_coupon),
             ("CRM", "writes to a lost customer", self._await_win_back),
             ("CRM", "greets the newcomer", self._await_greeting),
             ("staff", "asks who is next (dry run)", self._dry_run),
@@ -158,8 +164,7 @@ class Story:
         return [one for one in self._gateway.messages if one.recipient == BOUNCE_PHONE]
 
     def _letters(self) -> list[Letter]:
-        # The shop's own mails (its order confirmation) have no unsubscribe header.
-        return [found for found in self._sink.letters_to(self._shopper_email) if found.message["List-Unsubscribe"]]
+        return self._letters_to(self._shopper_email)
 
     def _click(self) -> str:
         letter = self._letter
@@ -179,18 +184,12 @@ class Story:
         return f"lands on {page.url}"
 
     def _order(self) -> str:
-        page = self._shopper.get(self._product_url)
-        self._shopper.submit(page, page.form("/basket/add/"), quantity="1")
-        address = self._shopper.get("/checkout/")
-        names = {"first_name": "Hana", "last_name": "Lee", "line1": "12 Seochon-ro", "line4": "Seoul"}
-        form = address.form("new_shipping_address")
-        page = self._shopper.submit(address, form, **names, postcode="03035", country="KR")
-        page = page if "/preview" in page.url else self._shopper.get("/checkout/preview/")
-        page = self._shopper.submit(page, page.form("place_order_form"))
-        if "/checkout/thank-you" not in page.url:
-            raise PageError(f"The order was not placed. {page.complaints()}")
-        number = re.search(r"<strong>(\d{4,})</strong>|[Oo]rder number[^0-9]{0,80}(\d{4,})", page.html)
-        return f"order {next(filter(None, number.groups())) if number else 'placed'}"
+        self._fill_basket(self._shopper)
+        return _check_out(self._shopper)
+
+    def _fill_basket(self, person: Browser) -> None:
+        page = person.get(self._product_url)
+        person.submit(page, page.form("/basket/add/"), quantity="1")
 
     def _ask(self) -> str:
         return questions.ask(self._staff, product_id=self._product_id)
@@ -230,20 +229,49 @@ class Story:
     def _await_review(self) -> str:
         return self._await_letter(REVIEW_EMAIL, what="the review request")
 
+    def _write_review(self) -> str:
+        return rewards.write_review(self._reviewer, self._letter_to(REVIEW_EMAIL))
+
+    def _publish_review(self) -> str:
+        return rewards.publish_review(self._staff)
+
+    def _await_coupon(self) -> str:
+        told = self._await_letter(REVIEW_EMAIL, what="the thanks for the review", count=2)
+        self._code = rewards.code_in(self._letter_to(REVIEW_EMAIL))
+        return f"{told}: {self._code}"
+
+    def _use_coupon(self) -> str:
+        _log_in(self._reviewer, REVIEW_EMAIL, self._password)
+        self._fill_basket(self._reviewer)
+        rewards.use_code(self._reviewer, self._code)
+        return f"{_check_out(self._reviewer)}, with {self._code}"
+
+    def _see_coupon(self) -> str:
+        self._wait(
+            lambda: rewards.coupon(self._staff, self._code).get("state") == "USED",
+            what="the used code in crmCoupons",
+            seconds=SHOWN_SECONDS,
+        )
+        known = rewards.coupon(self._staff, self._code)
+        return f"{self._code} of {known['contact']['email']}: {known['state'].lower()}"
+
     def _await_win_back(self) -> str:
         return self._await_letter(WIN_BACK_EMAIL, what="the win-back mail")
 
     def _await_greeting(self) -> str:
         return self._await_letter(self._newcomer_email, what="the greeting")
 
-    def _await_letter(self, email: str, *, what: str) -> str:
-        """Wait for the first advertisement to somebody; the shop's own mails have no unsubscribe header."""
+    def _await_letter(self, email: str, *, what: str, count: int = 1) -> str:
+        """Wait until somebody has so many advertisements; the shop's own mails have no unsubscribe header."""
+        self._wait(lambda: len(self._letters_to(email)) >= count, what=what, seconds=MAIL_SECONDS)
+        return f"“{self._letters_to(email)[count - 1].subject}”"
 
-        def found() -> list[Letter]:
-            return [one for one in self._sink.letters_to(email) if one.message["List-Unsubscribe"]]
+    def _letter_to(self, email: str) -> Letter:
+        """Return the newest advertisement to somebody."""
+        return self._letters_to(email)[-1]
 
-        self._wait(lambda: bool(found()), what=what, seconds=MAIL_SECONDS)
-        return f"“{found()[0].subject}”"
+    def _letters_to(self, email: str) -> list[Letter]:
+        return [one for one in self._sink.letters_to(email) if one.message["List-Unsubscribe"]]
 
     def _dry_run(self) -> str:
         cart = self._campaigns["cart_reminder"]
@@ -281,6 +309,20 @@ def _log_in(person: Browser, email: str, password: str) -> None:
     after = person.submit(page, form, **credentials)
     if "/logout/" not in after.html:
         raise PageError(f"{email} could not sign in. {after.complaints()}")
+
+
+def _check_out(person: Browser) -> str:
+    """Take what is in the basket through the checkout; return the order."""
+    address = person.get("/checkout/")
+    names = {"first_name": "Hana", "last_name": "Lee", "line1": "12 Seochon-ro", "line4": "Seoul"}
+    form = address.form("new_shipping_address")
+    page = person.submit(address, form, **names, postcode="03035", country="KR")
+    page = page if "/preview" in page.url else person.get("/checkout/preview/")
+    page = person.submit(page, page.form("place_order_form"))
+    if "/checkout/thank-you" not in page.url:
+        raise PageError(f"The order was not placed. {page.complaints()}")
+    number = re.search(r"<strong>(\d{4,})</strong>|[Oo]rder number[^0-9]{0,80}(\d{4,})", page.html)
+    return f"order {next(filter(None, number.groups())) if number else 'placed'}"
 
 
 def _link_like(page: Page, pattern: str) -> str:

@@ -1,8 +1,8 @@
 """FakeShop: the whole port ``crm_plugin.shop.Shop`` in memory, for unit tests.
 
 Builders (``add_product``, ``add_customer``, ``add_cart``, ``place_order`` ...) change the shop silently, as a bulk
-import would: ``changed_since`` finds it, no hook tells it. Only ``like`` and ``unlike`` tell the engine, because the
-port promises so; ``tell`` says whom (``crm_plugin.activity.record`` when left out).
+import would: ``changed_since`` finds it, no hook tells it. Only likes and what takes them back tell the engine, because
+the port promises so; ``tell`` says whom (``crm_plugin.activity.record`` when left out).
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from crm_plugin import clock
 from crm_plugin.shop import (
     Actor,
     Cart,
     Customer,
     Fact,
-    FactKind,
     Group,
-    Like,
     Offer,
     Operator,
     Order,
@@ -33,7 +30,9 @@ from crm_plugin.shop import (
     ShopIdentity,
     Voucher,
 )
-from tests.fake_trade import FakeTrade, cart_changed, like_fact, order_facts, signed_up
+from tests.fake_reviews import FakeReviews, review_fact
+from tests.fake_trade import cart_changed, order_facts, signed_up
+from tests.fake_wishlists import FakeWishlists
 
 CHANNELS = (ShopChannel("default", "Online", "EUR"), ShopChannel("kr", "Korea", "KRW"))
 
@@ -54,7 +53,7 @@ class _Row:
     facts: tuple[Fact, ...]
 
 
-class FakeShop(FakeTrade):
+class FakeShop(FakeWishlists, FakeReviews):
     """A shop with two channels, ``default`` (EUR) and ``kr`` (KRW), and nothing in it."""
 
     name = "fake"
@@ -67,7 +66,6 @@ class FakeShop(FakeTrade):
         self.public_url = "https://shop.example/crm/"
         self.dashboard_origins: tuple[str, ...] = ()
         self.shop_identity = ShopIdentity("Fake Shop", "https://shop.example/", "Europe/Berlin", "en")
-        self._likes: dict[tuple[str, ProductRef], datetime] = {}
         self._tell = tell
 
     def connect(self) -> None:
@@ -136,7 +134,7 @@ class FakeShop(FakeTrade):
         """Return the groups whose name contains ``text``."""
         return [group for group in self.group_rows.values() if text.lower() in group.name.lower()][:limit]
 
-    # The port: carts, orders, likes
+    # The port: carts, orders, vouchers
 
     def carts(self, cart_refs: Collection[str]) -> Mapping[str, Cart]:
         """Return the open carts."""
@@ -150,23 +148,6 @@ class FakeShop(FakeTrade):
         """Return the vouchers with what they cover."""
         rows = [self.voucher_rows[ref] for ref in voucher_refs if ref in self.voucher_rows]
         return {row.voucher_ref: row.covering(self.covered(row, among)) for row in rows}
-
-    def likes(self, customer_id: str) -> Sequence[Like]:
-        """Return the customer's likes, newest first."""
-        mine = [Like(ref, at) for (owner, ref), at in self._likes.items() if owner == customer_id]
-        mine.reverse()  # among equals the later one is the newer one
-        return sorted(mine, key=lambda like: like.liked_at, reverse=True)
-
-    def like(self, customer_id: str, ref: ProductRef) -> None:
-        """Keep the like and tell the engine, once."""
-        if (customer_id, ref) not in self._likes:
-            self._likes[customer_id, ref] = clock.now()
-            self._say(like_fact(FactKind.LIKED, customer_id, ref, self._likes[customer_id, ref]))
-
-    def unlike(self, customer_id: str, ref: ProductRef) -> None:
-        """Take the like back and tell the engine, if there was one."""
-        if self._likes.pop((customer_id, ref), None) is not None:
-            self._say(like_fact(FactKind.UNLIKED, customer_id, ref, clock.now()))
 
     def _say(self, fact: Fact) -> None:
         if not self.is_enabled:
@@ -182,26 +163,22 @@ class FakeShop(FakeTrade):
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams."""
-        return ("customers", "orders", "carts", "likes", "vouchers")
+        names = ("customers", "orders", "carts", "likes", "vouchers")
+        return (*names, "reviews") if self.keeps_reviews else names
 
     def changed_since(self, stream: str, position: Position, *, limit: int) -> Page:
         """Return the rows after ``position``, at most ``limit`` of them."""
-        found = self._voucher_rows() if stream == "vouchers" else self._rows(stream)
-        rows = sorted(found, key=lambda row: (row.at, row.key))
+        rows = sorted(self._rows(stream), key=lambda row: (row.at, row.key))
         after = [row for row in rows if (row.at, row.key) > (position.at, position.key)]
         read = after[:limit]
         end = Position(read[-1].at, read[-1].key) if read else position
         return Page(tuple(fact for row in read for fact in row.facts), end, is_last=len(after) <= limit)
 
-    def _voucher_rows(self) -> Iterator[_Row]:
-        return (_Row(one.starts_at, one.voucher_ref, (one.fact,)) for one in self.vouchers_begun())
-
     def _rows(self, stream: str) -> Iterator[_Row]:
         match stream:
             case "customers":
-                for customer in self.customer_rows.values():
-                    if customer.joined_at is not None:
-                        yield _Row(customer.joined_at, customer.customer_id, (signed_up(customer),))
+                joined = [signed_up(one) for one in self.customer_rows.values() if one.joined_at is not None]
+                yield from map(_row, joined)
             case "orders":
                 for order in self.order_rows.values():
                     changed_at = self.order_changed_at[order.order_ref]
@@ -210,8 +187,15 @@ class FakeShop(FakeTrade):
                 for cart in self.cart_rows.values():
                     yield _Row(cart.changed_at, cart.cart_ref, (cart_changed(cart),))
             case "likes":
-                for (owner, ref), at in self._likes.items():
-                    fact = like_fact(FactKind.LIKED, owner, ref, at)
-                    yield _Row(at, fact.source_key, (fact,))
+                yield from map(_row, self._like_facts())
+            case "reviews":
+                yield from map(_row, map(review_fact, self.review_rows.values()))
+            case "vouchers":
+                yield from (_Row(one.starts_at, one.voucher_ref, (one.fact,)) for one in self.vouchers_begun())
             case _:
                 raise ValueError(f"no stream {stream!r}")
+
+
+def _row(fact: Fact) -> _Row:
+    assert fact.occurred_at is not None
+    return _Row(fact.occurred_at, fact.source_key, (fact,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from crm_plugin import clock
 from crm_plugin.money import Money
 from crm_plugin.shop import Cart, Customer, Fact, FactKind, Line, Order, OrderState, ProductRef, ShopChannel
-from tests.fake_catalogue import FakeCatalogue
+from tests.fake_coupons import FakeCoupons
 
 STATE_KINDS = {
     OrderState.PAID: FactKind.PAID,
@@ -21,7 +21,7 @@ STATE_KINDS = {
 }
 
 
-class FakeTrade(FakeCatalogue):
+class FakeTrade(FakeCoupons):
     """Builds and changes customers, carts and orders, silently."""
 
     def __init__(self, channels: Sequence[ShopChannel]) -> None:
@@ -75,9 +75,18 @@ class FakeTrade(FakeCatalogue):
         return self.cart_rows[cart_ref]
 
     def place_order(
-        self, *refs: ProductRef, customer_id: str = "", email: str = "", cart_ref: str = "", quantity: int = 1
+        self,
+        *refs: ProductRef,
+        customer_id: str = "",
+        email: str = "",
+        cart_ref: str = "",
+        quantity: int = 1,
+        coupon_codes: Collection[str] = (),
     ) -> Order:
-        """Place an order of the products, or of what is in the cart, which is then gone."""
+        """Place an order of the products, or of what is in the cart, which is then gone.
+
+        It uses the coupons, even those that the shop would refuse or does not know.
+        """
         cart = self.cart_rows.pop(cart_ref, None)
         lines = tuple(self.line(ref, quantity=quantity) for ref in refs) or (cart.lines if cart else ())
         channel = refs[0].shop_channel if refs else cart.shop_channel if cart else self.default_channel
@@ -89,13 +98,15 @@ class FakeTrade(FakeCatalogue):
             shop_channel=channel,
             state=OrderState.OPEN,
             placed_at=clock.now(),
-            total=_total(lines, default=self.money(0, shop_channel=channel)),
+            total=self.discounted(_total(lines, default=self.money(0, shop_channel=channel)), coupon_codes),
             lines=lines,
             customer_id=customer_id,
             email=email or (account.email if account else ""),
             language=account.language if account else "",
             cart_ref=cart_ref,
+            coupon_codes=tuple(coupon_codes),
         )
+        self.use_coupons(coupon_codes, order_ref=number)
         self.order_rows[number] = order
         self.order_changed_at[number] = order.placed_at
         return order
@@ -103,6 +114,20 @@ class FakeTrade(FakeCatalogue):
     def set_order_state(self, order_ref: str, state: OrderState) -> Order:
         """Move an order on: paid, fulfilled, cancelled, refunded."""
         self.order_rows[order_ref] = replace(self.order_rows[order_ref], state=state)
+        self.order_changed_at[order_ref] = clock.now()
+        return self.order_rows[order_ref]
+
+    def refund_lines(self, order_ref: str, *refs: ProductRef, quantity: int | None = None) -> Order:
+        """Pay back so many units (None: all) of the lines of these variants; of every line when none is named."""
+        order = self.order_rows[order_ref]
+        named = {ref.variant_id for ref in refs}
+        lines = tuple(
+            replace(line, refunded_quantity=line.quantity if quantity is None else quantity)
+            if not named or line.variant_id in named
+            else line
+            for line in order.lines
+        )
+        self.order_rows[order_ref] = replace(order, lines=lines)
         self.order_changed_at[order_ref] = clock.now()
         return self.order_rows[order_ref]
 
@@ -149,20 +174,6 @@ def order_facts(order: Order, *, changed_at: datetime | None = None) -> tuple[Fa
         return (placed,)
     key = f"order:{order.order_ref}:{order.state.value}"
     return (placed, replace(placed, kind=kind, source_key=key, occurred_at=changed_at))
-
-
-def like_fact(kind: FactKind, customer_id: str, ref: ProductRef, at: datetime) -> Fact:
-    """Return the fact of a like, or of one taken back."""
-    parts = (customer_id, ref.shop_channel, ref.product_id, ref.variant_id, at.isoformat())
-    return Fact(
-        kind=kind,
-        source_key=f"{kind.value}:{':'.join(parts)}",
-        occurred_at=at,
-        customer_id=customer_id,
-        product_id=ref.product_id,
-        variant_id=ref.variant_id,
-        shop_channel=ref.shop_channel,
-    )
 
 
 def _total(lines: Sequence[Line], *, default: Money) -> Money:

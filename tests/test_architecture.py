@@ -36,6 +36,8 @@ PLANTED = {
     "activity-door": ("crm_plugin.graphql.planted_b", "crm_plugin.activity.models"),
     "messaging-door": ("crm_plugin.graphql.planted_c", "crm_plugin.messaging.models"),
     "audience-door": ("crm_plugin.graphql.planted_e", "crm_plugin.audience.models"),
+    "coupons-door": ("crm_plugin.graphql.planted_f", "crm_plugin.coupons.models"),
+    "reviews-door": ("crm_plugin.graphql.planted_g", "crm_plugin.reviews.models"),
     "automations-door": ("crm_plugin.graphql.planted_d", "crm_plugin.automations.models"),
 }
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from crm_plugin import activity, automations, clock, contacts, pipeline
+from crm_plugin import activity, automations, clock, contacts, persons, pipeline
 from crm_plugin.conf import settings as conf
 from crm_plugin.models import Activity, Contact, Enrollment, Inbox, Interest, Message, PriceWatch
 from crm_plugin.shop import Fact, FactKind, ProductRef
@@ -134,7 +134,7 @@ def _unsubscribe(contact):
 
 
 def _erase(contact):
-    pipeline.erase(customer_id=contact.customer_id)
+    persons.erase(customer_id=contact.customer_id)
 
 
 def _suppress(contact):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from crm_plugin import activity, clock, pipeline
+from crm_plugin import activity, clock, persons, pipeline
 from crm_plugin.models import (
     Activity,
     Contact,
@@ -194,7 +194,7 @@ def test_erasing_while_another_worker_enrolls_leaves_nobody_to_mail(fake_shop, p
 
     def erase_everybody() -> None:
         for customer in people:
-            pipeline.erase(customer_id=customer.customer_id, email=customer.email)
+            persons.erase(customer_id=customer.customer_id, email=customer.email)
 
     together(pipeline.pump, erase_everybody)
     until_quiet()

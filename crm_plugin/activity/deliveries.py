@@ -7,7 +7,7 @@ was told late, or whose last parcel was, is found by the next walk.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -43,11 +43,22 @@ WHERE f.id = ANY(%s::bigint[]) AND f.order_ref <> '' AND NOT EXISTS (SELECT 1 FR
         OR (o.kind = 'fulfilled' AND o.occurred_at > f.occurred_at)))
 ORDER BY f.order_ref, f.occurred_at DESC, f.id
 """
+_ARRIVED = """
+SELECT order_ref, max(occurred_at) FROM crm_plugin_activity
+WHERE order_ref <> '' AND order_ref = ANY(%s) AND kind = 'delivered' GROUP BY order_ref
+"""
 
 
 def delivered_key(order_ref: str) -> str:
     """Return the key of an order's delivery, whoever tells it: told by the shop and derived, it is one."""
     return f"order:{order_ref}:delivered"
+
+
+def delivered_at(order_refs: Collection[str]) -> dict[str, datetime]:
+    """Return when the orders arrived, as far as is known; one that came in parts, when the last one did."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ARRIVED, [sorted(order_refs)])
+        return dict(cursor.fetchall())
 
 
 def derive_deliveries(limit: int) -> int:

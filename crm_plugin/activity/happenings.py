@@ -104,7 +104,8 @@ class Happening:
         """The coupon that was issued, in the form of ``Enrollment.context``."""
         if self.kind is not FactKind.COUPON_ISSUED:
             return {}
-        return {
+        known = {"id": self.data["coupon_id"]} if "coupon_id" in self.data else {}  # one of the CRM's own
+        return known | {
             "code": self.subject,
             "expires_on": _day(self.data.get("expires_on")),
             "name": str(self.data.get("name") or ""),

@@ -49,6 +49,11 @@ class Batch:
         """Customers whose account was deleted."""
         return self.refs.get(FactKind.CUSTOMER_DELETED, frozenset())
 
+    @property
+    def review_refs(self) -> frozenset[str]:
+        """Reviews that the shop keeps itself, which were written or changed."""
+        return frozenset(ref.subject for kind in _REVIEW_KINDS for ref in self.refs.get(kind, ()) if ref.subject)
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -64,12 +69,14 @@ class Ref:
 
 
 _CART_KINDS = (FactKind.CART_CHANGED, FactKind.CHECKOUT_STARTED)
+_REVIEW_KINDS = (FactKind.REVIEWED, FactKind.REVIEW_CHANGED)
 _LOOKED_UP = (
     FactKind.CUSTOMER_CHANGED,
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
     FactKind.VOUCHER_CREATED,
     FactKind.ORDERED,
+    *_REVIEW_KINDS,
     *_CART_KINDS,
 )
 
@@ -278,6 +285,17 @@ def _order_columns(orders: Sequence[Order]) -> list[list[object]]:
 def _order_facts(order: Order) -> Iterator[Fact]:
     for line in order.lines:
         yield _line_fact(FactKind.BOUGHT, f"order:{order.order_ref}:line:{line.line_id}", line, order)
+    for code in order.coupon_codes:
+        yield Fact(
+            kind=FactKind.COUPON_USED,
+            source_key=f"order:{order.order_ref}:coupon:{code.upper()}",
+            occurred_at=order.placed_at,
+            customer_id=order.customer_id,
+            email=order.email,
+            shop_channel=order.shop_channel,
+            order_ref=order.order_ref,
+            subject=code,
+        )
 
 
 def _carts(cart_refs: set[str]) -> dict[str, Cart | None]:

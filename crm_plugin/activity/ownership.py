@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models import Q
 
 from crm_plugin import contacts
-from crm_plugin.activity import inflow
-from crm_plugin.activity.models import Activity, Inbox, Inflow, Interest, OwnLike
+from crm_plugin.activity import guests, inflow, waiting
+from crm_plugin.activity.models import Activity, Inbox, Inflow, Interest, OwnLike, OwnWishlist
 from crm_plugin.contacts import Merge
 
 #: Interests in the same product become one, as if one person's facts had been projected: the newest like or unlike
@@ -55,6 +55,7 @@ def absorb(merge: Merge) -> None:
         cursor.execute(_MOVE_INTERESTS, params)
     Interest.objects.filter(contact_id=merge.source_id).delete()
     inflow.absorb(merge)
+    waiting.absorb(merge)
 
 
 def forget(contact_ids: Collection[int], *, customer_ids: Collection[str]) -> None:
@@ -73,3 +74,6 @@ def forget(contact_ids: Collection[int], *, customer_ids: Collection[str]) -> No
     for model in (Activity, Interest, Inflow):
         model._default_manager.filter(contact_id__in=contact_ids).delete()
     OwnLike.objects.filter(customer_id__in=customer_ids).delete()
+    OwnWishlist.objects.filter(customer_id__in=customer_ids).delete()
+    guests.forget_guests(browsers)
+    waiting.forget(contact_ids)

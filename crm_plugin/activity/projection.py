@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import connection
 
-from crm_plugin.activity import groups, inflow, watch
+from crm_plugin.activity import groups, inflow, waiting, watch
 from crm_plugin.activity.inbox import CONTACT_OF, Batch
 from crm_plugin.contacts import Person
 from crm_plugin.ids import array
@@ -27,7 +27,9 @@ _NOT_SEEN_KINDS = (
     FactKind.CANCELLED,
     FactKind.REFUNDED,
     FactKind.PAID,
+    FactKind.REVIEW_PUBLISHED,
     FactKind.COUPON_ISSUED,
+    FactKind.BALANCE_CHANGED,
     FactKind.SEGMENT_JOINED,
     FactKind.SEGMENT_LEFT,
     FactKind.MESSAGE_OPENED,
@@ -38,6 +40,7 @@ INTERNAL_KINDS = (
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
     FactKind.VOUCHER_CREATED,
+    FactKind.REVIEW_CHANGED,
     FactKind.CART_CHANGED,
     FactKind.IDENTIFIED,
 )
@@ -224,6 +227,7 @@ def project(batch: Batch, people: Collection[Person]) -> Mapping[FactKind, Seque
             cursor.execute(_UPDATE_ORDERS, {"ids": array(orders)})
             cursor.execute(_UPDATE_SPEND, {"ids": array(orders)})
         cursor.execute("DELETE FROM crm_plugin_inbox WHERE id = ANY(%s::bigint[])", [batch.ids])
+    waiting.end_by_purchase(added.get(FactKind.BOUGHT, ()))
     groups.ensure(added)
     _follow_carts(batch)
     return added

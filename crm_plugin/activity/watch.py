@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Q
 
 from crm_plugin import clock, shop
-from crm_plugin.activity import waves
+from crm_plugin.activity import epochs, waves
 from crm_plugin.activity.models import PriceDrop, PriceWatch, Restock, WaveKind
 from crm_plugin.conf import settings
 from crm_plugin.shop import FactKind, Offer
@@ -59,6 +59,13 @@ def ensure(inbox_ids: str, *, kinds: Iterable[FactKind]) -> None:
     PriceWatch.objects.bulk_create(sorted(fresh, key=_lock_order), ignore_conflicts=True)
 
 
+def begin(offers: Iterable[Offer]) -> None:
+    """Watch what these offers say from now on; what is watched already stays as it is."""
+    PriceWatch.objects.bulk_create(
+        sorted((_first(offer, {}) for offer in offers), key=_lock_order), ignore_conflicts=True
+    )
+
+
 def look_now(product_ids: Iterable[str]) -> None:
     """Move the next look at these products to the present."""
     wanted = [product_id for product_id in product_ids if product_id]
@@ -75,10 +82,10 @@ def look(limit: int) -> Look:
     if not due:
         return Look(0)
     offers = {(offer.variant_id, offer.shop_channel): offer for offer in _offers(_pairs(due))}
+    epochs.open_epochs(offers.values())
     findings = [_compare(row, offers.pop((row.variant_id, row.shop_channel), None)) for row in due]
     _reschedule(due, findings)
-    fresh = [_first(offer, {}) for offer in offers.values()]
-    PriceWatch.objects.bulk_create(sorted(fresh, key=_lock_order), ignore_conflicts=True)
+    begin(offers.values())
     return Look(len(due), tuple(_begin_waves(findings)))
 
 
@@ -116,7 +123,7 @@ def _reschedule(rows: Sequence[PriceWatch], findings: Sequence[_Finding]) -> Non
 
 
 def forget_unwanted(limit: int) -> int:
-    """Stop watching products that nobody is interested in any more; return how many rows went."""
+    """Stop watching what nobody is interested in or waits for any more; return how many rows went."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -124,6 +131,8 @@ def forget_unwanted(limit: int) -> int:
                 SELECT w.id FROM crm_plugin_pricewatch w WHERE NOT EXISTS (
                     SELECT 1 FROM crm_plugin_interest i
                     WHERE i.product_id = w.product_id AND i.shop_channel = w.shop_channel)
+                AND NOT EXISTS (SELECT 1 FROM crm_plugin_stockrequest r
+                    WHERE r.variant_id = w.variant_id AND r.shop_channel = w.shop_channel AND r.state = 'waiting')
                 LIMIT %s)
             """,
             [limit],

@@ -23,13 +23,18 @@ class Source(StrEnum):
     CARTED = "carted"
     CHECKOUT = "checkout"
     VIEWED = "viewed"
+    WAITING = "waiting"  #: no interest: asked to be told when it can be bought again
+
+
+#: What people do that shows interest; who waits has asked for it in so many words.
+INTERESTS: Final = (Source.LIKED, Source.CARTED, Source.CHECKOUT, Source.VIEWED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterestRule:
     """What counts as interest in a product: of these kinds, so lately, without a purchase since."""
 
-    sources: frozenset[Source] = frozenset(Source)
+    sources: frozenset[Source] = frozenset(INTERESTS)
     lookback_days: int = 60
     min_views: int = 2
 
@@ -58,7 +63,7 @@ CAN_BE_TOLD: Final = """JOIN crm_plugin_contact c
 def interest_params(rule: InterestRule) -> dict[str, Any]:
     """Return the parameters of ``IS_INTERESTED``."""
     return {
-        **{source.value: source in rule.sources for source in Source},
+        **{source.value: source in rule.sources for source in INTERESTS},
         "lookback": clock.now() - timedelta(days=rule.lookback_days),
         "min_views": rule.min_views,
     }

@@ -21,7 +21,7 @@ from crm_plugin.audience.listfile import Line
 from crm_plugin.audience.lists import add_members, hold
 from crm_plugin.audience.models import ImportState, ListImport
 from crm_plugin.audience.patience import in_words, is_passing
-from crm_plugin.contacts import ChannelKind, Merge, Person
+from crm_plugin.contacts import ChangeSource, ChannelKind, Merge, Person
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ class _Batch:
 def start_import(pk: int, content: bytes, *, is_dry_run: bool = False) -> ListImport:
     """Take in a CSV file with the columns ``email`` and/or ``customer_id``; the people are put in in the background.
 
-    New addresses become contacts without consent.
+    New addresses become contacts without consent. Further columns are declared attributes, whose values are set; an
+    empty cell leaves what was there.
 
     Args:
         pk: the static list.
@@ -54,7 +55,7 @@ def start_import(pk: int, content: bytes, *, is_dry_run: bool = False) -> ListIm
     Raises:
         InvalidInput, NotFound: when the file cannot be read as a whole, or there is no such list; nothing is stored.
     """
-    lines = listfile.read(content)
+    lines = listfile.read(content, kinds=_kinds())
     with transaction.atomic():
         segment = hold(pk)
         nudge.after_commit("crm.audience")
@@ -96,7 +97,7 @@ def import_step(*, on_merge: Callable[[Merge], None], limit: int = BATCH) -> int
 
 
 def _do(row: ListImport, limit: int, on_merge: Callable[[Merge], None]) -> int:
-    lines = listfile.read(bytes(row.content))[row.done_count : row.done_count + limit]
+    lines = listfile.read(bytes(row.content), kinds=_kinds())[row.done_count : row.done_count + limit]
     with transaction.atomic():
         batch = _enter(row.segment_id, lines, on_merge)
         if row.is_dry_run:
@@ -134,8 +135,20 @@ def _enter(pk: int, lines: Sequence[Line], on_merge: Callable[[Merge], None]) ->
     lines = _without(batch, lines, {line.number: "This person asked to be forgotten." for line in erased})
     ids = _contacts_of(lines)
     lines = _without(batch, lines, {one.number: "Nobody is known by it." for one in lines if one.number not in ids})
+    lines = _without(batch, lines, _set_values(lines, ids))
     batch.added = add_members(pk, [ids[line.number] for line in lines])
     return batch
+
+
+def _kinds() -> dict[str, str]:
+    return {one.name: one.kind for one in contacts.attributes()}
+
+
+def _set_values(lines: Collection[Line], ids: Mapping[int, int]) -> dict[int, str]:
+    """Set the attributes; return the lines whose values are not of their kind."""
+    values = {ids[line.number]: line.values for line in lines if line.values}
+    refused = contacts.set_attributes_of(values, source=ChangeSource.IMPORT) if values else {}
+    return {line.number: refused[ids[line.number]].message for line in lines if ids[line.number] in refused}
 
 
 def _without(batch: _Batch, lines: Iterable[Line], refused: Mapping[int, str]) -> list[Line]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import Any, Final
 
-from crm_plugin.contacts import normalize_email
+from crm_plugin.contacts import AttributeKind, normalize_email
 from crm_plugin.errors import InvalidInput
 
 MAX_IMPORT_BYTES: Final = 10_000_000
@@ -23,22 +25,34 @@ COLUMNS: Final = ("customer_id", "email")
 _MAX_ID: Final = 64
 _SEPARATORS: Final = ",;\t"
 _FIELD: Final = "content"
+#: How spreadsheets and people write yes and no.
+_TRUTH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 #: Characters above this take three bytes or more in UTF-8, as Korean does: they are not there by accident.
 _TWO_BYTES: Final = 0x7FF
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One person of the file, by the number of the line as an editor counts; ``problem`` is why it is refused."""
+    """One person of the file, by the number of the line as an editor counts.
+
+    Attributes:
+        values: what the further columns say, by attribute; empty cells are left out.
+        problem: why the line is refused.
+    """
 
     number: int
     customer_id: str = ""
     email: str = ""
     problem: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(content: bytes) -> list[Line]:
+def read(content: bytes, *, kinds: Mapping[str, str] = MappingProxyType({})) -> list[Line]:
     """Return the lines of a file, the header and empty ones left out.
+
+    Args:
+        content: of the file.
+        kinds: of the attributes by name; they may be columns too.
 
     Raises:
         InvalidInput: when the file cannot be read as a whole; the message names the line.
@@ -54,11 +68,11 @@ def read(content: bytes) -> list[Line]:
     lines: list[Line] = []
     seen: dict[str, int] = {}
     try:
-        columns = _columns(next(rows, []))
+        columns = _columns(next(rows, []), kinds)
         first = rows.line_num + 1
         for cells in rows:
             if any(cell.strip() for cell in cells):
-                lines.append(_line(first, cells, columns, seen))
+                lines.append(_line(first, cells, columns, seen, kinds))
             if len(lines) > MAX_LINES:
                 raise InvalidInput(f"The file has more than {MAX_LINES} lines; split it.", field=_FIELD, code="LIMIT")
             first = rows.line_num + 1
@@ -67,21 +81,23 @@ def read(content: bytes) -> list[Line]:
     return lines
 
 
-def _columns(header: Sequence[str]) -> list[str]:
+def _columns(header: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
     names = [cell.strip().lower() for cell in header]
     wanted = " and ".join(COLUMNS)
-    if not any(names):
+    if not any(names) or kinds.keys() >= set(names):
         raise _unreadable(f"The first line must name the columns: {wanted}, or one of them.")
-    unknown = [name for name in names if name not in COLUMNS]
+    unknown = [name for name in names if name not in COLUMNS and name not in kinds]
     if unknown:
         shown = ", ".join(repr(name[:40]) for name in unknown[:5])
-        raise _unreadable(f"Unknown columns: {shown}. A list has {wanted}, or one of them.")
+        raise _unreadable(f"Unknown columns: {shown}. A list has {wanted}, or one of them, and declared attributes.")
     if len(set(names)) < len(names):
         raise _unreadable("A column is there twice.")
     return names
 
 
-def _line(number: int, cells: Sequence[str], columns: Sequence[str], seen: dict[str, int]) -> Line:
+def _line(
+    number: int, cells: Sequence[str], columns: Sequence[str], seen: dict[str, int], kinds: Mapping[str, str]
+) -> Line:
     if len(cells) != len(columns):
         return Line(number, problem=f"It has {len(cells)} cells; the header has {len(columns)}.")
     values = dict(zip(columns, (cell.strip() for cell in cells), strict=True))
@@ -98,7 +114,24 @@ def _line(number: int, cells: Sequence[str], columns: Sequence[str], seen: dict[
     if earlier is not None:
         return Line(number, problem=f"The same person as in line {earlier}.")
     seen.update(dict.fromkeys(keys, number))
-    return Line(number, customer_id, email)
+    told = {name: _value(kinds[name], text) for name, text in values.items() if name not in COLUMNS and text}
+    return Line(number, customer_id, email, values=told)
+
+
+def _value(kind: str, text: str) -> Any:
+    """Return a cell as the value of an attribute; one that is not of its kind stays a text, which is refused later."""
+    match AttributeKind(kind):
+        case AttributeKind.NUMBER:
+            try:
+                return Decimal(text)
+            except InvalidOperation:
+                return text
+        case AttributeKind.BOOLEAN:
+            return _TRUTH.get(text.lower(), text)
+        case AttributeKind.TAGS:
+            return [word for word in text.split("|") if word.strip()]
+        case _:
+            return text
 
 
 def _decode(content: bytes) -> str:

@@ -7,6 +7,7 @@ only about the carts and orders that runs are about. Start in
 
 from crm_plugin.automations.accounting import Line, explain_message, explain_one
 from crm_plugin.automations.advising import Advice
+from crm_plugin.automations.asking import note_review_requests
 from crm_plugin.automations.awaiting import wake
 from crm_plugin.automations.campaigns import (
     UNSET,
@@ -18,8 +19,10 @@ from crm_plugin.automations.campaigns import (
     in_flight,
     update_campaign,
 )
+from crm_plugin.automations.concerning import hears_waiting
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.exiting import end_at_once
+from crm_plugin.automations.expecting_drops import Expected, expect_drops
 from crm_plugin.automations.falling_back import fall_back
 from crm_plugin.automations.firing import arm_timers, fire_timers
 from crm_plugin.automations.foreseeing import DryRun, Foreseen, Outcome, dry_run
@@ -28,6 +31,7 @@ from crm_plugin.automations.lag import lag
 from crm_plugin.automations.matching import match
 from crm_plugin.automations.models import Campaign, CampaignState, Enrollment, EnrollmentState
 from crm_plugin.automations.moving import Moved, move_in_flight
+from crm_plugin.automations.naming import campaign_naming
 from crm_plugin.automations.ownership import absorb, forget
 from crm_plugin.automations.previewing import PublishPreview, preview_publish
 from crm_plugin.automations.publishing import end_campaign, end_campaigns, let_go, pause, publish, resume
@@ -37,7 +41,8 @@ from crm_plugin.automations.recipes import about_recipe, recipe, recipe_names
 from crm_plugin.automations.scheduling import plan_slots, run_slot
 from crm_plugin.automations.statistics import CampaignStatistics, enrollments, statistics, step_ids
 from crm_plugin.automations.stepping import advance, go_on, items_of
-from crm_plugin.automations.waves import fan_out, plan_fan_out
+from crm_plugin.automations.unheard import unheard
+from crm_plugin.automations.waves import fan_out, plan_fan_out, tell_waiting
 
 __all__ = [
     "RECIPE_GROUPS",
@@ -50,6 +55,7 @@ __all__ = [
     "DryRun",
     "Enrollment",
     "EnrollmentState",
+    "Expected",
     "Foreseen",
     "Line",
     "Moved",
@@ -60,6 +66,7 @@ __all__ = [
     "absorb",
     "advance",
     "arm_timers",
+    "campaign_naming",
     "campaigns",
     "clone_campaign",
     "create_campaign",
@@ -70,6 +77,7 @@ __all__ = [
     "end_campaign",
     "end_campaigns",
     "enrollments",
+    "expect_drops",
     "explain_message",
     "explain_one",
     "fall_back",
@@ -78,12 +86,14 @@ __all__ = [
     "forget",
     "go_on",
     "guard_campaigns",
+    "hears_waiting",
     "in_flight",
     "items_of",
     "lag",
     "let_go",
     "match",
     "move_in_flight",
+    "note_review_requests",
     "pause",
     "plan_fan_out",
     "plan_slots",
@@ -96,6 +106,8 @@ __all__ = [
     "run_slot",
     "statistics",
     "step_ids",
+    "tell_waiting",
+    "unheard",
     "update_campaign",
     "wake",
 ]

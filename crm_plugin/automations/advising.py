@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from crm_plugin import merchant
+from crm_plugin import coupons, merchant
 from crm_plugin.automations.definition import Definition, ExitCondition
 from crm_plugin.automations.program import Op, Program
-from crm_plugin.automations.steps import Attempt, ExitStep, SendStep, SplitStep, WaitForStep, WaitStep, WebhookStep
-from crm_plugin.automations.triggers import WAVES, AbandonedTrigger, ActivityTrigger, AfterTrigger
+from crm_plugin.automations.steps import (
+    Attempt,
+    ExitStep,
+    IssueCouponStep,
+    SendStep,
+    SplitStep,
+    WaitForStep,
+    WaitStep,
+    WebhookStep,
+)
+from crm_plugin.automations.triggers import WAVES, AbandonedTrigger, ActivityTrigger, AfterTrigger, BackInStockTrigger
 from crm_plugin.errors import InvalidInput
 from crm_plugin.merchant import Merchant
 from crm_plugin.messaging import Advert, MessageClass, TemplateSource, advertises
@@ -65,6 +74,10 @@ WORDS: dict[str, dict[str, str]] = {
         "en": "There is no content in {words}; those readers get another language.",
         "ko": "{words} 내용이 없어 해당 고객은 다른 언어로 받게 됩니다.",
     },
+    "POOL_RUNS_DRY": {
+        "en": "The pool of the coupon holds {words} codes: fewer than people may get one.",
+        "ko": "쿠폰에 남은 코드가 {words}개로, 받을 수 있는 사람보다 적습니다.",
+    },
     "EMPTY_AUDIENCE": {
         "en": "Nobody is in the audience now.",
         "ko": "현재 대상 고객이 없습니다.",
@@ -102,6 +115,23 @@ def warnings(definition: Definition, *, language: str = "en") -> list[Advice]:
     row = merchant.load()
     found = [*_of_exits(definition), *_of_settings(definition, row), *_of_sends(definition, row)]
     return [advice(code, field, language=language, **values) for code, field, values in found]
+
+
+def of_pools(definition: Definition, people: int | None, *, language: str = "en") -> list[Advice]:
+    """Return which coupons' pools hold too few codes for the audience; where that is not known, which hold none.
+
+    Args:
+        definition: one that could be saved.
+        people: in the trigger's audience now; None: nobody knows.
+        language: of the messages.
+    """
+    steps = [(op.path, op.step) for op in definition.program.ops if isinstance(op.step, IssueCouponStep)]
+    left = {pk: one.free for pk, one in coupons.counts({step.coupon for _path, step in steps}).items()} if steps else {}
+    return [
+        advice("POOL_RUNS_DRY", f"definition.{path}.coupon", language=language, words=str(free))
+        for path, step in steps
+        if (free := left.get(step.coupon)) is not None and free < (1 if people is None else people)
+    ]
 
 
 _Found = tuple[str, str, dict[str, str]]
@@ -160,10 +190,12 @@ def _of_sends(definition: Definition, row: Merchant) -> Iterator[_Found]:
 def _adverts(attempt: Attempt, definition: Definition) -> str:
     """Return why the content looks like an advertisement; empty when nothing speaks for it, or it cannot be read.
 
-    Products of an order are no offer.
+    Products of an order are no offer, nor is what the person asked to be told of.
     """
-    activity = getattr(definition.trigger, "activity", None)
-    excused = {Advert.PRODUCTS, Advert.PRICE} if activity in _OF_ORDERS else set()
+    trigger = definition.trigger
+    is_asked_for = isinstance(trigger, BackInStockTrigger) and trigger.is_asked_for
+    is_no_offer = is_asked_for or getattr(trigger, "activity", None) in _OF_ORDERS
+    excused = {Advert.PRODUCTS, Advert.PRICE} if is_no_offer else set()
     try:
         found = advertises(TemplateSource.parse(attempt.template, channel=attempt.channel))
     except InvalidInput:
@@ -216,4 +248,4 @@ def _ways_on(op: Op) -> list[tuple[int, float]]:
             return [(way, 0.0) for way in op.ways] or [(op.following, 0.0)]
 
 
-__all__ = ["WORDS", "Advice", "advice", "warnings"]
+__all__ = ["WORDS", "Advice", "advice", "of_pools", "warnings"]

@@ -66,13 +66,13 @@ def create_campaign(
 def create_from_recipe(
     recipe: str, *, name: str, starts_at: datetime | None = None, ends_at: datetime | None = None
 ) -> Campaign:
-    """Save a draft that says what a recipe says; the attributes that it asks for are declared with it.
+    """Save a draft that says what a recipe says, with the attributes that it asks for and the coupons that it gives.
 
     Raises:
         InvalidInput, NotFound: nothing is saved.
     """
-    recipes.prepare(recipe)
-    return create_campaign(name=name, definition=recipes.recipe(recipe), starts_at=starts_at, ends_at=ends_at)
+    definition = recipes.recipe(recipe, gifts=recipes.prepare(recipe))
+    return create_campaign(name=name, definition=definition, starts_at=starts_at, ends_at=ends_at)
 
 
 @transaction.atomic

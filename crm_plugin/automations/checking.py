@@ -1,14 +1,14 @@
-"""What a definition names must be there when it is saved: attributes and lists."""
+"""What a definition names must be there: attributes and lists when it is saved, coupons when it is published."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from crm_plugin import audience, contacts
+from crm_plugin import audience, contacts, coupons
 from crm_plugin.audience import SegmentKind, SegmentState
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.program import walk
-from crm_plugin.automations.steps import ListStep, SetAttributeStep, TagStep
+from crm_plugin.automations.steps import IssueCouponStep, ListStep, SetAttributeStep, TagStep
 from crm_plugin.contacts import Attribute, AttributeKind
 from crm_plugin.errors import InvalidInput
 
@@ -46,6 +46,25 @@ def check_lists(definition: Definition) -> None:
         if step.segment not in lists:
             message = "There is no such list; a segment that is a rule cannot be changed by hand."
             raise InvalidInput(message, field=f"definition.{path}.segment", code="NOT_FOUND")
+
+
+def check_coupons(definition: Definition) -> None:
+    """Refuse to give away coupons that are not there or were put away.
+
+    Raises:
+        InvalidInput: with the path of the step.
+    """
+    steps = [(path, step) for path, step in walk(definition.steps) if isinstance(step, IssueCouponStep)]
+    if not steps:
+        return
+    found = coupons.templates().filter(pk__in={step.coupon for _path, step in steps})
+    is_archived = dict(found.values_list("pk", "is_archived"))
+    for path, step in steps:
+        field = f"definition.{path}.coupon"
+        if step.coupon not in is_archived:
+            raise InvalidInput("There is no such coupon.", field=field, code="NOT_FOUND")
+        if is_archived[step.coupon]:
+            raise InvalidInput("This coupon was put away; choose another one.", field=field, code="IS_ARCHIVED")
 
 
 def _declared(name: str, declared: Mapping[str, Attribute], *, path: str) -> Attribute:

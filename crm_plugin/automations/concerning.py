@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from crm_plugin import activity, merchant
 from crm_plugin.activity import Select, WaveKind
+from crm_plugin.automations.running import running
 from crm_plugin.automations.triggers import BackInStockTrigger, NewVoucherTrigger, PriceDropTrigger
 from crm_plugin.shop import Voucher
 
@@ -43,15 +44,28 @@ class Concerned:
         return None if coupon is None else str(coupon["code"])
 
 
+def hears_waiting() -> int | None:
+    """Return from how many units on some running campaign tells those who asked; None when there is none."""
+    triggers = [one.definition.trigger for one in running()]
+    return min(
+        (one.min_available for one in triggers if isinstance(one, BackInStockTrigger) and one.hears_waiting),
+        default=None,
+    )
+
+
 def concerned_by(trigger: WaveTrigger, *, wave: int, after_contact: int, limit: int) -> Concerned | None:
     """Return the question for the next chunk of people; None when the wave concerns nobody any more."""
     match trigger:
         case PriceDropTrigger():
             return Concerned(activity.concerned_by(trigger.rule(), wave=wave, after_contact=after_contact, limit=limit))
         case BackInStockTrigger():
-            rule, available = trigger.interest(), trigger.min_available
             select = activity.waiting_for(
-                rule, min_available=available, wave=wave, after_contact=after_contact, limit=limit
+                trigger.interest(),
+                min_available=trigger.min_available,
+                wave=wave,
+                after_contact=after_contact,
+                limit=limit,
+                is_line_told=trigger.hears_waiting or hears_waiting() is not None,
             )
             return Concerned(select, cooldown_days=trigger.cooldown_days)
         case NewVoucherTrigger():

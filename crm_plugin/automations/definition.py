@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from crm_plugin.automations.fields import ClockTime, Strict, Zone
 from crm_plugin.automations.program import Op, Program, walk
 from crm_plugin.automations.steps import AnyStep, BranchStep, SendStep
-from crm_plugin.automations.triggers import AnyTrigger, PriceDropTrigger
+from crm_plugin.automations.triggers import AnyTrigger, BackInStockTrigger, PriceDropTrigger
 from crm_plugin.errors import InvalidInput
 from crm_plugin.messaging import CampaignCap, GateTerms, MessageClass
 
@@ -31,13 +31,15 @@ class ExitCondition(StrEnum):
     """What ends a run early, counted from the moment at which it began.
 
     ``bought_item``: bought every one of its products. ``ordered``: ordered anything. Both convert. The others exit:
-    ``order_undone``: the order that it is about was cancelled or refunded; ``reviewed_item``: reviewed every one of its
-    products; ``unsubscribed``: withdrew consent; ``checkout_started``; ``visited``: came back to the shop.
+    ``order_undone``: the order that it is about was cancelled or refunded; ``receipt_confirmed``: the person said that
+    this order arrived; ``reviewed_item``: reviewed every one of its products; ``unsubscribed``: withdrew consent;
+    ``checkout_started``; ``visited``: came back to the shop.
     """
 
     BOUGHT_ITEM = "bought_item"
     ORDERED = "ordered"
     ORDER_UNDONE = "order_undone"
+    RECEIPT_CONFIRMED = "receipt_confirmed"
     REVIEWED_ITEM = "reviewed_item"
     UNSUBSCRIBED = "unsubscribed"
     CHECKOUT_STARTED = "checkout_started"
@@ -98,6 +100,9 @@ class Definition(Strict):
         classes = {op.step.message_class for op in self.program.sends() if isinstance(op.step, SendStep)}
         if isinstance(self.trigger, PriceDropTrigger) and MessageClass.TRANSACTIONAL in classes:
             raise ValueError("a price drop is an advertisement; its messages are of the class marketing")
+        is_unasked = isinstance(self.trigger, BackInStockTrigger) and not self.trigger.is_asked_for
+        if is_unasked and MessageClass.TRANSACTIONAL in classes:
+            raise ValueError("only who asked (waiting) is told that it is back by messages that are not marketing")
         return self
 
     @classmethod

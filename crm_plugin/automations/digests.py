@@ -49,9 +49,9 @@ WHERE e.campaign_id = %s AND e.state = 'active' AND NOT e.is_collecting AND e.co
 _JOIN = """
 UPDATE crm_plugin_enrollment e SET items = (
     SELECT jsonb_agg(newest.x) FROM (
-        SELECT DISTINCT ON (x ->> 'product_id', x ->> 'shop_channel') x
+        SELECT DISTINCT ON (x ->> 'product_id', x ->> 'shop_channel', x ->> 'request') x
         FROM jsonb_array_elements(h.items || e.items) WITH ORDINALITY AS one(x, place)
-        ORDER BY x ->> 'product_id', x ->> 'shop_channel', place) newest)
+        ORDER BY x ->> 'product_id', x ->> 'shop_channel', x ->> 'request', place) newest)
 FROM unnest(%s::bigint[], %s::jsonb[]) AS h(contact_id, items)
 WHERE e.campaign_id = %s AND e.contact_id = h.contact_id AND e.is_collecting
     AND e.context #>> '{coupon,code}' IS NOT DISTINCT FROM %s
@@ -109,7 +109,7 @@ def enter(cursor: CursorWrapper, run: Run) -> int:
 def _join_or_enroll(cursor: CursorWrapper, items_of: dict[int, list[dict[str, Any]]], run: Run) -> int:
     """Give products to people with a run under way: into their collecting digest, else into a new one.
 
-    What a run past its collecting is about already is left out.
+    What a run past its collecting is about already is left out, but for what the person asked for (``request``).
     """
     if not items_of:
         return 0
@@ -118,10 +118,14 @@ def _join_or_enroll(cursor: CursorWrapper, items_of: dict[int, list[dict[str, An
     wanted = {
         contact_id: json.dumps(left)
         for contact_id, items in items_of.items()
-        if (left := [one for one in items if (contact_id, one["product_id"], one["shop_channel"]) not in busy])
+        if (left := [one for one in items if "request" in one or _key(contact_id, one) not in busy])
     }
     cursor.execute(_JOIN, [list(wanted), list(wanted.values()), run.campaign, run.code])
     for (contact_id,) in cursor.fetchall():
         wanted.pop(contact_id)
     cursor.execute(_ENROLL_BUSY, {**run.params, "people": list(wanted), "items": list(wanted.values())})
     return int(cursor.rowcount)
+
+
+def _key(contact_id: int, item: dict[str, Any]) -> tuple[int, str, str]:
+    return contact_id, item["product_id"], item["shop_channel"]

@@ -37,7 +37,7 @@ _DID_WITH_ALL = """jsonb_array_length(e.items) > 0 AND NOT EXISTS (
     SELECT 1 FROM jsonb_array_elements(e.items) x WHERE NOT EXISTS (
         SELECT 1 FROM crm_plugin_activity a WHERE a.contact_id = e.contact_id AND a.kind = ANY(%s)
             AND a.product_id = x ->> 'product_id' {since}))"""
-_ORDER_UNDONE = """EXISTS (SELECT 1 FROM crm_plugin_activity a WHERE a.order_ref <> ''
+_ITS_ORDER_WAS = """EXISTS (SELECT 1 FROM crm_plugin_activity a WHERE a.order_ref <> ''
     AND a.order_ref = e.context ->> 'order_ref' AND a.kind = ANY(%s))"""
 
 #: What is asked of a run ``e``, the kinds of activity that answer it, and how the run ends. The first that holds wins.
@@ -48,7 +48,8 @@ ASKED: Mapping[ExitCondition, tuple[str, tuple[FactKind, ...], End]] = {
         _CONVERTED,
     ),
     ExitCondition.ORDERED: (_DID, (FactKind.BOUGHT, FactKind.ORDERED), _CONVERTED),
-    ExitCondition.ORDER_UNDONE: (_ORDER_UNDONE, (FactKind.CANCELLED, FactKind.REFUNDED), EXITED),
+    ExitCondition.ORDER_UNDONE: (_ITS_ORDER_WAS, (FactKind.CANCELLED, FactKind.REFUNDED), EXITED),
+    ExitCondition.RECEIPT_CONFIRMED: (_ITS_ORDER_WAS, (FactKind.RECEIPT_CONFIRMED,), EXITED),
     ExitCondition.REVIEWED_ITEM: (_DID_WITH_ALL.format(since=""), (FactKind.REVIEWED,), EXITED),
     ExitCondition.CHECKOUT_STARTED: (_DID, (FactKind.CHECKOUT_STARTED,), EXITED),
     ExitCondition.VISITED: (_DID, (FactKind.VISITED, FactKind.LOGGED_IN, FactKind.VIEWED), EXITED),

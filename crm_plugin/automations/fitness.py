@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from crm_plugin import contacts, merchant
 from crm_plugin.audience import AudienceRule
-from crm_plugin.automations import checking, coupons, winning
+from crm_plugin.automations import checking, winning
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.program import Op
 from crm_plugin.automations.scheduling import is_over
@@ -176,4 +176,4 @@ SAVE: tuple[Check, ...] = (
     _told_by(checking.check_attributes),
     _told_by(checking.check_lists),
 )
-PUBLISH: tuple[Check, ...] = (*SAVE, _told_by(coupons.check_coupons), _moment, _merchant, _channels)
+PUBLISH: tuple[Check, ...] = (*SAVE, _told_by(checking.check_coupons), _moment, _merchant, _channels)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from crm_plugin import activity, clock
@@ -93,6 +94,10 @@ def suits(deed: Deed, happening: Happening) -> bool:
     """Whether the activity passes the filters of the trigger that are not about products."""
     if deed.is_first_order and not happening.is_first_order:
         return False
+    if not all(one.holds_for(happening.data) for one in deed.said):
+        return False
+    if deed.crosses is not None and not has_crossed(deed.crosses, happening):
+        return False
     return suits_what(deed.what, happening) and (
         deed.amount is None
         or (
@@ -101,6 +106,12 @@ def suits(deed: Deed, happening: Happening) -> bool:
             and deed.amount.holds_for(happening.amount)
         )
     )
+
+
+def has_crossed(mark: Decimal, happening: Happening) -> bool:
+    """Whether the balance was below the mark, or unknown, and is not any more."""
+    before, after = happening.data.get("before"), happening.data.get("after")
+    return after is not None and after >= mark and (before is None or before < mark)
 
 
 def suits_what(what: What, happening: Happening) -> bool:

@@ -97,7 +97,7 @@ class Enrollment(models.Model):
         entered_at: when what started the run happened (an activity, a wave); purchases since then end it.
         is_collecting: a digest that still takes in further products; ends with the first step.
         items: the products of the run: product_id, variant_id, shop_channel, currency, baseline, limit (highest price
-            at which the alert still holds true).
+            at which the alert still holds true), request (of who asked to be told of stock).
         lane: of runs with the same lane, one may be under way for a contact.
         context: what else the run knows: ``activity`` (id), ``kind``, ``subject``, ``order_ref``, ``cart_ref``,
             ``data`` of what started it; ``coupons``; ``rung`` of a ladder.

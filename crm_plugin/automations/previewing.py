@@ -8,7 +8,7 @@ from typing import Any
 
 from crm_plugin import audience, clock
 from crm_plugin.audience import AudienceRule
-from crm_plugin.automations.advising import Advice, advice, warnings
+from crm_plugin.automations.advising import Advice, advice, of_pools, warnings
 from crm_plugin.automations.campaigns import campaigns
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.fitness import problems
@@ -81,7 +81,7 @@ def preview_publish(campaign_id: int, *, language: str = "en") -> PublishPreview
         wrong += problems(draft)
         advised = warnings(draft, language=language)
         count, advised_on_audience = _audience(draft, language)
-        advised += advised_on_audience
+        advised += [*advised_on_audience, *of_pools(draft, count, language=language)]
     after = draft.program if draft is not None else Program(())
     before = _running_program(campaign)
     return PublishPreview(

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from crm_plugin import activity, clock, contacts, merchant
 from crm_plugin.automations import exiting
+from crm_plugin.automations.asking import Requests, is_request
 from crm_plugin.automations.definition import Definition, ExitCondition
 from crm_plugin.automations.extras import Surroundings
 from crm_plugin.automations.fields import Zone
@@ -41,6 +42,7 @@ class _Desk:
     ended: Mapping[int, exiting.End]
     done: Mapping[ExitCondition, Mapping[int, set[str]]]
     surroundings: Surroundings
+    requests: Requests
     zones: Mapping[int, ZoneInfo]
     shop_zone: ZoneInfo
     wanted: set[_Triple]
@@ -56,7 +58,8 @@ def recheck(claimed: Sequence[Claimed]) -> Verdicts:
     Args:
         claimed: messages of campaigns; notices are none of ours.
     """
-    rows = Enrollment.objects.filter(pk__in={message.enrollment_id for message in claimed})
+    ids = array({message.enrollment_id for message in claimed if message.enrollment_id is not None})
+    rows = Enrollment.objects.extra(where=["id = ANY(%s::bigint[])"], params=[ids])
     runs: dict[int | None, Enrollment] = {run.pk: run for run in rows}
     desk = _desk(claimed, runs)
     verdicts: Verdicts = {}
@@ -76,14 +79,16 @@ def _desk(claimed: Sequence[Claimed], runs: Mapping[int | None, Enrollment]) -> 
     every = list(runs.values())
     known = versions(run.version_id for run in every)
     shop_zone = merchant.zone()
+    surroundings = Surroundings.of(every)
     has_quiet_hours = any(version.definition.quiet_hours is not None for version in known.values())
     return _Desk(
         now=clock.now(),
         campaigns=Campaign.objects.defer("draft").in_bulk({run.campaign_id for run in every}),
         versions=known,
         ended=_ended(every, known),
-        done={asked: _done(every, asked) for asked in _LEAVES_OUT},
-        surroundings=Surroundings.of(every),
+        done={asked: _done(every, asked) for asked in _LEAVES_OUT if _is_asked(asked, known)},
+        surroundings=surroundings,
+        requests=Requests.of(claimed, runs, known, surroundings),
         zones=contacts.zones_of({run.contact_id for run in every}) if has_quiet_hours else {},
         shop_zone=shop_zone,
         wanted=_still_wanted(claimed, runs, known),
@@ -103,6 +108,10 @@ def _ended(runs: Sequence[Enrollment], known: Mapping[int, Version]) -> dict[int
         for version_id, ids in groups.items()
         for pk, end in exiting.ended(known[version_id], array(ids)).items()
     }
+
+
+def _is_asked(asked: ExitCondition, known: Mapping[int, Version]) -> bool:
+    return any(asked in version.definition.exit_when for version in known.values())
 
 
 def _done(runs: Sequence[Enrollment], asked: ExitCondition) -> Mapping[int, set[str]]:
@@ -135,12 +144,15 @@ def _verdict(run: Enrollment, message: Claimed, desk: _Desk) -> Verdict:
     if run.items and not items:
         return Skip(Reason.EXITED)
     definition = _definition(run, desk)
+    if is_request(definition, message.step_id) and not (items := desk.requests.items(run, items)):
+        return Skip(Reason.NOTHING_TO_REVIEW)
     if (until := _quiet_until(run, message, definition, desk)) is not None:
         return Hold(until, Reason.QUIET_HOURS)
     return Go(
         tuple(items),
         is_offer=_is_offer(definition, message.step_id),
         extras=desk.surroundings.extras(run),
+        withheld=desk.surroundings.withheld(run, definition),
         terms=definition.gate_terms,
     )
 
@@ -166,7 +178,7 @@ def _quiet_until(run: Enrollment, message: Claimed, definition: Definition, desk
 def _is_offer(definition: Definition, step_id: str) -> bool:
     place = definition.program.place_of(step_id)
     step = definition.program.ops[place].step if place is not None else None
-    return not isinstance(step, SendStep) or step.offers
+    return not isinstance(step, SendStep) or (step.offers and not step.is_review_request)
 
 
 def _campaign_verdict(campaign: Campaign, now: datetime) -> Hold | Skip | None:

@@ -57,32 +57,34 @@ def go_on(outcomes: Sequence[Delivered]) -> None:
     """
     passed_on = fall_back(outcomes)
     by_step = {(one.enrollment_id, one.step_id): one for one in outcomes if one.message_id not in passed_on}
-    parked = {enrollment_id for enrollment_id, _step_id in by_step}
-    runs = list(
-        Enrollment.objects.filter(pk__in=parked, state=EnrollmentState.ACTIVE, due_at__isnull=True)
-        .select_for_update(of=("self",))
+    parked = array({enrollment_id for enrollment_id, _step_id in by_step})
+    rows = (
+        Enrollment.objects.extra(where=["id = ANY(%s::bigint[])"], params=[parked])
+        .filter(state=EnrollmentState.ACTIVE, due_at__isnull=True)
+        .select_for_update()
         .order_by("pk")
     )
-    known = versions(run.version_id for run in runs)
+    # Not as models: one for each message, with all that it has in JSON.
+    runs = list(rows.values_list("pk", "campaign_id", "version_id", "step"))
+    known = versions(version_id for _pk, _campaign_id, version_id, _step in runs)
     ends: dict[tuple[EnrollmentState, str], list[int]] = defaultdict(list)
-    moves: dict[tuple[int, int], list[Enrollment]] = defaultdict(list)
-    for run in runs:
-        program = known[run.version_id].definition.program
-        here = program.ops[run.step].step.id if run.step < program.end else ""
-        outcome = by_step.get((run.pk, here))
+    moves: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    for pk, campaign_id, version_id, step in runs:
+        program = known[version_id].definition.program
+        here = program.ops[step].step.id if step < program.end else ""
+        outcome = by_step.get((pk, here))
         if outcome is None:
             continue
         if (end := exiting.end_after(outcome.reason)) is not None:
-            ends[end, outcome.reason].append(run.pk)
+            ends[end, outcome.reason].append(pk)
         else:
-            moves[run.version_id, run.step].append(run)
+            moves[campaign_id, version_id, step].append(pk)
     for (state, reason), ids in ends.items():
         finish(array(ids), state, reason)
-    for (version_id, step), group in moves.items():
+    for (campaign_id, version_id, step), ids in moves.items():
         version, now = known[version_id], clock.now()
         op = version.definition.program.ops[step]
-        work = Work(group[0].campaign_id, version, op, array(run.pk for run in group), now)
-        work.go(op.following, due_at=now)
+        Work(campaign_id, version, op, array(ids), now).go(op.following, due_at=now)
 
 
 def items_of(outcomes: Sequence[Delivered]) -> list[tuple[int, tuple[Item, ...]]]:
@@ -92,12 +94,15 @@ def items_of(outcomes: Sequence[Delivered]) -> list[tuple[int, tuple[Item, ...]]
     """
     if not outcomes:
         return []
-    rows = Enrollment.objects.filter(pk__in=[one.enrollment_id for one in outcomes])
-    runs = {pk: (contact_id, items) for pk, contact_id, items in rows.values_list("pk", "contact_id", "items")}
+    rows = Enrollment.objects.extra(
+        where=["id = ANY(%s::bigint[])"], params=[array(one.enrollment_id for one in outcomes)]
+    )
+    contacts = dict(rows.values_list("pk", "contact_id"))
+    without = [one.enrollment_id for one in outcomes if not one.items]
+    stored = dict(rows.filter(pk__in=without).values_list("pk", "items")) if without else {}
     return [
-        (contact_id, one.items or tuple(Item.from_json(item) for item in items))
+        (contacts[one.enrollment_id], one.items or tuple(Item.from_json(item) for item in stored[one.enrollment_id]))
         for one in outcomes
-        for contact_id, items in (runs[one.enrollment_id],)
     ]
 
 

@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 
 from crm_plugin import activity, clock
 from crm_plugin.automations import digests
-from crm_plugin.automations.concerning import TRIGGER_OF, Concerned, WaveTrigger, concerned_by
+from crm_plugin.automations.concerning import TRIGGER_OF, Concerned, WaveTrigger, concerned_by, hears_waiting
 from crm_plugin.automations.inside import inside
 from crm_plugin.automations.models import CampaignState, FanOut
 from crm_plugin.automations.running import running, versions
@@ -26,6 +26,7 @@ from crm_plugin.messaging import Reason
 _CHUNK = f"CREATE TEMPORARY TABLE {digests.CHUNK} ON COMMIT DROP AS {{concerned}}"
 
 #: What the campaign had a run about lately is left out; a run that ended because nothing could be bought told nobody.
+#: Who asked (``request``) is told, however lately they were told before: they asked again.
 _COOL_DOWN = f"""
 WITH lately AS (
     SELECT e.contact_id, array_agg(DISTINCT concat_ws(' ', x ->> 'product_id', x ->> 'shop_channel')) AS products
@@ -37,7 +38,8 @@ WITH lately AS (
 )
 UPDATE {digests.CHUNK} h SET items = COALESCE((
     SELECT jsonb_agg(x ORDER BY place) FROM jsonb_array_elements(h.items) WITH ORDINALITY AS one(x, place)
-    WHERE concat_ws(' ', x ->> 'product_id', x ->> 'shop_channel') <> ALL(l.products)), '[]'::jsonb)
+    WHERE x -> 'request' IS NOT NULL
+        OR concat_ws(' ', x ->> 'product_id', x ->> 'shop_channel') <> ALL(l.products)), '[]'::jsonb)
 FROM lately l WHERE l.contact_id = h.contact_id
 """  # noqa: S608
 _NOTHING_TOLD = [Reason.SOLD_OUT.value, Reason.UNAVAILABLE.value]
@@ -55,6 +57,23 @@ def plan_fan_out(wave: int) -> int:
     ]
     FanOut.objects.bulk_create(plans, ignore_conflicts=True)
     return len(plans)
+
+
+def tell_waiting() -> int:
+    """Give those a turn who wait longest for stock, while a campaign runs that tells them; else they go on waiting.
+
+    Must run in a transaction.
+
+    Returns:
+        How many restocks were looked at.
+    """
+    least = hears_waiting() if activity.is_wave_due() else None
+    if least is None:
+        return 0
+    turn = activity.next_wave(min_available=least)
+    if turn.wave is not None:
+        plan_fan_out(turn.wave)
+    return turn.epochs_count
 
 
 def fan_out() -> int | None:

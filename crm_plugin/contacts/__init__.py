@@ -7,6 +7,7 @@ identity works like this is in ``docs/decisions/identity.md``.
 """
 
 from crm_plugin.channel_kind import PHONE_CHANNELS, PUSH_CHANNELS, ChannelKind
+from crm_plugin.contacts.attribute_history import BalanceChange, ChangeSource, attribute_changes, untold_changes
 from crm_plugin.contacts.attributes import (
     attributes,
     clean_attribute,
@@ -39,6 +40,7 @@ from crm_plugin.contacts.endpoints import (
     owner_of_endpoint,
     remove_endpoints,
 )
+from crm_plugin.contacts.gift_cards import refresh_gift_cards
 from crm_plugin.contacts.identity import get_or_create, resolve
 from crm_plugin.contacts.merging import absorb
 from crm_plugin.contacts.models import (
@@ -106,7 +108,9 @@ __all__ = [
     "VISITOR_KEY",
     "Attribute",
     "AttributeKind",
+    "BalanceChange",
     "Change",
+    "ChangeSource",
     "ChannelKind",
     "Choices",
     "Confirmation",
@@ -133,6 +137,7 @@ __all__ = [
     "absorb",
     "accept_topics",
     "add_endpoint",
+    "attribute_changes",
     "attributes",
     "choose",
     "claim_consent_notices",
@@ -166,6 +171,7 @@ __all__ = [
     "people_at",
     "reach",
     "refresh_customers",
+    "refresh_gift_cards",
     "refuse_topics",
     "refused_topics_of",
     "remove_endpoints",
@@ -186,6 +192,7 @@ __all__ = [
     "topic_name",
     "topics",
     "touch",
+    "untold_changes",
     "visitor_ids",
     "withdrawals",
     "zones_of",

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 from django.db import transaction
 
 from crm_plugin import clock
+from crm_plugin.contacts.attribute_history import ChangeSource, Values, keep_history
 from crm_plugin.contacts.models import Attribute, AttributeKind, Contact
 from crm_plugin.contacts.touching import touch
 from crm_plugin.errors import InvalidInput, NotFound
@@ -35,20 +36,31 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 RESERVED = frozenset(column.name for column in Contact._meta.concrete_fields) | {"contact_id"}
 
 
-def declare_attribute(name: str, kind: str, label: str = "", *, is_shown_to_customer: bool | None = None) -> Attribute:
-    """Declare an attribute; a second time only changes its label, and who may see it.
+def declare_attribute(
+    name: str,
+    kind: str,
+    label: str = "",
+    *,
+    is_shown_to_customer: bool | None = None,
+    keeps_history: bool | None = None,
+) -> Attribute:
+    """Declare an attribute; a second time only changes its label, who may see it, and whether it keeps its history.
 
     Args:
         name: lower-case letters, digits and ``_``, a letter first; at most 40.
         kind: one of ``AttributeKind``.
         label: what people read instead of the name.
         is_shown_to_customer: whether the storefront may show customers their own value; None leaves it as it is.
+        keeps_history: whether changes of a number are kept and told to campaigns; None leaves it as it is.
 
     Raises:
         InvalidInput: the name is wrong or taken by a field that every contact has, the kind is unknown or not the one
-            of the first time, the label is too long, or there are 100 attributes already.
+            of the first time, the label is too long, there are 100 attributes already, or what keeps its history is no
+            number.
     """
     _check(name, kind, label)
+    if keeps_history and kind != AttributeKind.NUMBER:
+        raise InvalidInput("Only numbers keep their history.", field="keeps_history")
     with transaction.atomic():
         made, is_new = Attribute.objects.get_or_create(
             name=name, defaults={"kind": kind, "label": label, "created_at": clock.now()}
@@ -59,9 +71,10 @@ def declare_attribute(name: str, kind: str, label: str = "", *, is_shown_to_cust
         if is_new and Attribute.objects.count() > MAX_ATTRIBUTES:
             raise InvalidInput(f"There can be {MAX_ATTRIBUTES} attributes at most.", field="name", code="LIMIT")
         shown = made.is_shown_to_customer if is_shown_to_customer is None else is_shown_to_customer
-        if (made.label, made.is_shown_to_customer) != (label, shown):
-            made.label, made.is_shown_to_customer = label, shown
-            made.save(update_fields=("label", "is_shown_to_customer"))
+        history = made.keeps_history if keeps_history is None else keeps_history
+        if (made.label, made.is_shown_to_customer, made.keeps_history) != (label, shown, history):
+            made.label, made.is_shown_to_customer, made.keeps_history = label, shown, history
+            made.save(update_fields=("label", "is_shown_to_customer", "keeps_history"))
     return made
 
 
@@ -70,13 +83,14 @@ def attributes() -> Sequence[Attribute]:
     return tuple(Attribute.objects.order_by("name"))
 
 
-def set_attributes(contact_id: int, values: Mapping[str, Any]) -> bool:
+def set_attributes(contact_id: int, values: Mapping[str, Any], *, source: ChangeSource = ChangeSource.API) -> bool:
     """Set attributes of a contact, those not named stay; return whether that changed anything.
 
     Args:
         contact_id: whose. An erased contact keeps nothing.
         values: by name. A text, a number, a boolean, a date (or ``YYYY-MM-DD``), a list of words, by the attribute's
             kind. None takes the value away, and so does what is empty.
+        source: who sets them, for the history.
 
     Raises:
         InvalidInput: an attribute is not declared, or a value is not of its kind; nothing is set then.
@@ -88,18 +102,21 @@ def set_attributes(contact_id: int, values: Mapping[str, Any]) -> bool:
         contact = Contact.objects.select_for_update(no_key=True).filter(pk=contact_id).first()
         if contact is None:
             raise NotFound(f"There is no contact {contact_id}.")
+        before = contact.attributes
         if contact.erased_at or not _put(contact, clean):
             return False
         contact.save(update_fields=("attributes",))
+        keep_history([Values(contact_id, before, contact.attributes)], clean, source=source)
         touch([contact_id])
     return True
 
 
-def set_attributes_of(values: Mapping[int, Mapping[str, Any]]) -> Mapping[int, InvalidInput]:
+def set_attributes_of(values: Mapping[int, Mapping[str, Any]], *, source: ChangeSource) -> Mapping[int, InvalidInput]:
     """Set attributes of many contacts in a few statements, whatever their number.
 
     Args:
         values: by contact, as ``set_attributes`` takes them. Contacts that are gone or erased are passed over.
+        source: who sets them, for the history.
 
     Returns:
         Whose values were wrong, and why; nothing of theirs is set.
@@ -115,8 +132,10 @@ def set_attributes_of(values: Mapping[int, Mapping[str, Any]]) -> Mapping[int, I
             refused[contact_id] = error
     with transaction.atomic():
         rows = Contact.objects.filter(pk__in=clean, erased_at=None).order_by("pk").select_for_update(no_key=True)
+        before = {contact.pk: contact.attributes for contact in rows}
         changed = [contact for contact in rows if _put(contact, clean[contact.pk])]
         Contact.objects.bulk_update(changed, ("attributes",), batch_size=_UPDATED_AT_ONCE)
+        keep_history([Values(one.pk, before[one.pk], one.attributes) for one in changed], names, source=source)
         touch([contact.pk for contact in changed])
     return refused
 

@@ -56,6 +56,7 @@ _STATEMENTS = (
     _COUNTERS,
     "UPDATE crm_plugin_endpoint SET contact_id = %(target)s WHERE contact_id = %(source)s",
     _REFUSED_TOPICS,
+    "UPDATE crm_plugin_attributechange SET contact_id = %(target)s WHERE contact_id = %(source)s",
     "UPDATE crm_plugin_visitor SET contact_id = %(target)s WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_consent WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_contactspend WHERE contact_id = %(source)s",

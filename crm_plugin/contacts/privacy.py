@@ -8,6 +8,7 @@ from django.db import transaction
 
 from crm_plugin import clock
 from crm_plugin.contacts.models import (
+    AttributeChange,
     Consent,
     ConsentEvent,
     Contact,
@@ -24,8 +25,8 @@ from crm_plugin.contacts.tombstones import bury
 def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> None:
     """Anonymise contacts, delete what is kept about them, and write tombstones for their identities.
 
-    Consents, consent log, refused topics, spends, attributes, devices and the ties to browsers go. What is seen of
-    such a browser afterwards is a new visitor's.
+    Consents, consent log, refused topics, spends, attributes and their history, devices and the ties to browsers go.
+    What is seen of such a browser afterwards is a new visitor's.
 
     The row stays, so that counts stay true. A suppression of the address stays too, as a digest: an address that
     asked never to be written to must not be forgotten together with its owner (GDPR Art. 17(3)(b), 21(3)).
@@ -45,7 +46,7 @@ def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> Non
                 *(Person(visitor_id=visitor_id) for visitor_id in browsers),
             ]
         )
-        for model in (Consent, ConsentEvent, ContactSpend, Endpoint, RefusedTopic, Visitor, Touched):
+        for model in (AttributeChange, Consent, ConsentEvent, ContactSpend, Endpoint, RefusedTopic, Visitor, Touched):
             model._default_manager.filter(contact_id__in=named).delete()
         Contact.objects.filter(pk__in=named).update(
             customer_id=None,

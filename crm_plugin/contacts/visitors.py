@@ -21,6 +21,7 @@ from crm_plugin.contacts import _rows
 from crm_plugin.contacts._races import retried
 from crm_plugin.contacts.models import Contact
 from crm_plugin.contacts.people import Handover, Merge, Person
+from crm_plugin.contacts.selectors import visitor_ids
 
 #: A browser can be new to two workers at once; more rounds than these need a third one.
 ROUNDS = 4
@@ -134,18 +135,19 @@ def link(seen: Collection[Person], *, everybody: Collection[Person], merging: Se
     )
 
 
-def forget_visitors(before: datetime, limit: int) -> list[int]:
+def forget_visitors(before: datetime, limit: int) -> list[str]:
     """Delete visitors who never said who they are and were not seen since ``before``, with all that they did.
 
     Nothing of them counts in any report, so that rows of other rooms go too. Those that a worker is busy with are left
-    for the next time. Returns the ids that are gone.
+    for the next time. Returns the ids of the browsers that are gone.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_UNSEEN, [before, limit])
             ids = [contact_id for (contact_id,) in cursor.fetchall()]
+        browsers = sorted(visitor_ids(ids))
         Contact.objects.filter(pk__in=ids).delete()
-    return ids
+    return browsers
 
 
 @retried

@@ -25,6 +25,7 @@ T = TypeVar("T")
 class Caller(StrEnum):
     """Who may call a field."""
 
+    ANYONE = "anyone"  #: nobody has to sign in: what the shop shows in public
     CUSTOMER = "customer"  #: a person with an account, for their own data
     SELF_OR_MANAGER = "self_or_manager"  #: a person for their own data; for another's, who may manage
     VIEWER = "viewer"  #: staff and apps with ``view_crm`` or ``manage_crm``
@@ -67,7 +68,7 @@ class Door:
         if not here.operator().is_enabled:
             raise NotActive("The CRM is switched off.")
         actor = here.actor(context)
-        if not actor.is_known:
+        if not actor.is_known and self.caller is not Caller.ANYONE:
             raise PermissionDenied("Sign in first.")
         if not _may(actor, self.caller):
             raise PermissionDenied(_NEEDS[self.caller])
@@ -85,6 +86,8 @@ _NEEDS = {
 def _may(actor: Actor, caller: Caller) -> bool:
     is_manager = Permission.MANAGE in actor.permissions
     match caller:
+        case Caller.ANYONE:
+            return True
         case Caller.CUSTOMER:
             return bool(actor.customer_id)
         case Caller.SELF_OR_MANAGER:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from crm_plugin import ids
+from crm_plugin import ids, shop
 from crm_plugin.errors import InvalidInput
 from crm_plugin.shop import Actor
 
@@ -22,6 +22,20 @@ def row_key(kind: str, value: str, *, field: str) -> int:
     if not (key.isascii() and key.isdecimal()) or int(key) > _GREATEST_KEY:
         raise InvalidInput(f"{value!r} is not the id of a {kind}.", field=field, code="GRAPHQL_ERROR")
     return int(key)
+
+
+def channel_named(slug: str | None) -> str:
+    """Return the slug of a sales channel of the shop; when none is named that of its default one, empty without one.
+
+    Raises:
+        InvalidInput: when the shop has no such channel.
+    """
+    channels = [known.slug for known in shop.current().channels()]
+    if slug is None:
+        return channels[0] if channels else ""
+    if slug not in channels:
+        raise InvalidInput(f"There is no channel {slug!r}.", field="channel", code="NOT_FOUND")
+    return slug
 
 
 def refuse_naive(values: Mapping[str, datetime | None], fields: Iterable[str]) -> None:

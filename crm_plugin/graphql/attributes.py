@@ -35,6 +35,9 @@ class CrmAttribute(graphene.ObjectType):
     is_shown_to_customer = graphene.Boolean(
         required=True, description="Whether customers see their own value in `crmMe`."
     )
+    keeps_history = graphene.Boolean(
+        required=True, description="Whether its changes are kept and told to campaigns; of numbers only."
+    )
     created_at = DateTime(required=True)
 
     class Meta:
@@ -77,6 +80,9 @@ class CrmAttributeDeclare(CrmMutation):
         is_shown_to_customer = graphene.Boolean(
             description="Whether customers see their own value in `crmMe`; at first they do not."
         )
+        keeps_history = graphene.Boolean(
+            description="Whether its changes are kept and told to campaigns, as a balance needs; at first they are not."
+        )
 
     class Meta:
         caller = Caller.MANAGER
@@ -90,11 +96,15 @@ class CrmAttributeDeclare(CrmMutation):
         kind: str,
         label: str | None = None,
         is_shown_to_customer: bool | None = None,
+        keeps_history: bool | None = None,
     ) -> Self:
         """Declare it."""
         if label is None:
             label = next((known.label for known in contacts.attributes() if known.name == name), "")
-        return cls(attribute=contacts.declare_attribute(name, kind, label, is_shown_to_customer=is_shown_to_customer))
+        declared = contacts.declare_attribute(
+            name, kind, label, is_shown_to_customer=is_shown_to_customer, keeps_history=keeps_history
+        )
+        return cls(attribute=declared)
 
 
 class CrmContactAttributesUpdate(CrmMutation):

@@ -10,13 +10,16 @@ from django.db.models import QuerySet
 from promise import Promise
 from promise.dataloader import DataLoader
 
-from crm_plugin import activity, audience, automations, contacts, messaging
+from crm_plugin import activity, audience, automations, contacts, coupons, messaging, reviews, shop
 from crm_plugin.audience import AudienceRule, Member, Segment
 from crm_plugin.automations import Campaign
 from crm_plugin.contacts import Contact
+from crm_plugin.coupons import CouponTemplate
 from crm_plugin.graphql.access import reads
 from crm_plugin.graphql.pagination import Window, key_bounds
+from crm_plugin.graphql.prices import GONE, prices_then, standings
 from crm_plugin.graphql.rules import language_of
+from crm_plugin.shop import Like
 
 K = TypeVar("K")
 
@@ -39,14 +42,21 @@ class Loaders:
         self.campaign = _loader(_campaigns)
         self.consents = _loader(contacts.consent_states, default=())
         self.contact = _loader(_contacts)
+        self.coupon_counts = _loader(coupons.counts)
+        self.coupon_template = _loader(_coupon_templates)
         self.in_flight = _loader(automations.in_flight, default=0)
         self.inflow = _loader(activity.inflows)
+        self.json_ld = _loader(_json_ld)
+        self.likes = _loader(_likes, default=())
+        self.low_pool = _loader(_low_pools, default=False)
         self.members = _loader(_members, default=())
+        self.price_then = _loader(prices_then)
         self.score = _loader(audience.scores_of)
         self.segment = _loader(_segments)
         self.segments = _loader(audience.segments_of, default=())
         self.sentence = _loader(_sentences)
         self.spends = _loader(_spends, default=())
+        self.standing = _loader(standings, default=GONE)
         self.statistics = _loader(automations.statistics)
         self.step_ids = _loader(automations.step_ids, default=())
         self.tries = _loader(messaging.siblings, default=())
@@ -83,9 +93,31 @@ def _contacts(ids: Sequence[int]) -> dict[int, Contact]:
     return {row.pk: row for row in contacts.rows_of(ids)}
 
 
+def _likes(customer_ids: Sequence[str]) -> dict[str, Sequence[Like]]:
+    return {customer_id: shop.current().likes(customer_id) for customer_id in customer_ids}
+
+
+def _coupon_templates(ids: Sequence[int]) -> dict[int, CouponTemplate]:
+    return {row.pk: row for row in coupons.templates().filter(pk__in=ids)}
+
+
+def _low_pools(ids: Sequence[int]) -> dict[int, bool]:
+    return dict.fromkeys(coupons.low(ids), True)
+
+
 def _spends(ids: Sequence[int]) -> dict[int, list[Any]]:
     rows = contacts.rows_of(ids).only("id").prefetch_related("spends")
     return {row.pk: sorted(row.spends.all(), key=lambda spend: spend.currency) for row in rows}
+
+
+def _json_ld(keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    """Return what search engines read of products, each named with a channel and a language."""
+    found: dict[tuple[str, str, str], str] = {}
+    for channel, language in {(channel, language) for _product_id, channel, language in keys}:
+        asked = [product_id for product_id, *shown in keys if shown == [channel, language]]
+        texts = reviews.json_ld(asked, shop_channel=channel, language=language)
+        found |= {(product_id, channel, language): text for product_id, text in texts.items()}
+    return found
 
 
 def _segments(ids: Sequence[int]) -> dict[int, Segment]:

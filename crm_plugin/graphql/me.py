@@ -11,21 +11,20 @@ from crm_plugin.contacts import PHONE_CHANNELS, Contact, Person
 from crm_plugin.errors import InvalidInput, PermissionDenied
 from crm_plugin.graphql.access import Caller, admits, reads
 from crm_plugin.graphql.arguments import name_of, row_key
+from crm_plugin.graphql.attribute_history import OwnHistoryFields
 from crm_plugin.graphql.contacts import CrmChannel, CrmConsent, consents_in_order
+from crm_plugin.graphql.coupons import CouponFields
 from crm_plugin.graphql.inbox import InboxFields
-from crm_plugin.graphql.likes import CrmLikeConnection, page_of_likes
+from crm_plugin.graphql.likes import LikeFields
 from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field
+from crm_plugin.graphql.reviews import OwnReviewFields
 from crm_plugin.graphql.scalars import JSON
+from crm_plugin.graphql.stock import OwnStockFields
 from crm_plugin.graphql.topics import CrmTopicChoice, topics_of
+from crm_plugin.graphql.wishlists import WishlistFields
 from crm_plugin.shop import Actor, Permission
 
 _LONGEST_SOURCE = 64
-
-
-@reads
-def _likes(actor: Actor, _info: Any, **page: Any) -> Any:
-    return page_of_likes(actor.customer_id, **page)
 
 
 @reads
@@ -56,13 +55,21 @@ def _customer_id(actor: Actor, _info: Any) -> str:
     return ids.to_global("User", actor.customer_id)
 
 
-class CrmMe(InboxFields, graphene.ObjectType):
+class CrmMe(
+    CouponFields,
+    InboxFields,
+    LikeFields,
+    OwnHistoryFields,
+    OwnReviewFields,
+    OwnStockFields,
+    WishlistFields,
+    graphene.ObjectType,
+):
     """The caller as a customer."""
 
     customer_id = graphene.ID(required=True, resolver=_customer_id, description="The shop's User.")
     email = graphene.String(required=True)
     phone = graphene.String(required=True, resolver=_own_phone, description="In E.164; empty: none is known.")
-    likes = list_field(CrmLikeConnection, description="What the customer likes, newest first.", resolver=_likes)
     consents = graphene.List(
         graphene.NonNull(CrmConsent),
         required=True,

@@ -97,6 +97,12 @@ class CrmSettings(graphene.ObjectType):
     delivered_after_days = graphene.Int(
         required=True, description="An order counts as delivered so long after it was sent; 0: only when the shop says."
     )
+    is_review_moderated = graphene.Boolean(
+        required=True, description="A review is published only after somebody has looked at it."
+    )
+    stock_wave_minutes = graphene.Int(
+        required=True, description="How long those who wait for stock are ahead of those behind them."
+    )
     updated_at = DateTime(description="Null: never changed.")
 
 
@@ -156,6 +162,8 @@ class CrmSettingsInput(graphene.InputObjectType):
     warm_up_from = graphene.String()
     warm_up_first = graphene.Int()
     delivered_after_days = graphene.Int(description="0 to 60.")
+    is_review_moderated = graphene.Boolean()
+    stock_wave_minutes = graphene.Int(description="1 to 10,080.")
 
 
 class CrmSettingsUpdate(CrmMutation):

@@ -14,7 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import graphene
 from django.db.models import Model, Q, QuerySet
@@ -79,15 +79,21 @@ def list_field(
 
 
 def page_of_rows(
-    connection: type[graphene.relay.Connection], rows: QuerySet[M], *, moment: str = "created_at", **page: Any
+    connection: type[graphene.relay.Connection],
+    rows: QuerySet[M],
+    *,
+    moment: str = "created_at",
+    is_oldest_first: bool = False,
+    **page: Any,
 ) -> Any:
-    """Return the page of ``rows``, newest first by the column ``moment``, in one query."""
+    """Return the page of ``rows``, newest first by the column ``moment`` unless said otherwise, in one query."""
     window = Window.read(**page)
+    behind, ahead = ("gt", "lt") if is_oldest_first else ("lt", "gt")
     if window.after is not None:
-        rows = rows.filter(_beyond("lt", moment, *_decoded(window.after, "after", parse=_row_place)))
+        rows = rows.filter(_beyond(behind, moment, *_decoded(window.after, "after", parse=_row_place)))
     if window.before is not None:
-        rows = rows.filter(_beyond("gt", moment, *_decoded(window.before, "before", parse=_row_place)))
-    order = (moment, "id") if window.is_backward else (f"-{moment}", "-id")
+        rows = rows.filter(_beyond(ahead, moment, *_decoded(window.before, "before", parse=_row_place)))
+    order = (moment, "id") if window.is_backward != is_oldest_first else (f"-{moment}", "-id")
     found = [(row, _row_cursor(row, moment)) for row in rows.order_by(*order)[: window.size + 1]]
     return _assemble(connection, found, window=window)
 
@@ -149,7 +155,29 @@ def _key_place(word: Any, pk: Any) -> int:
     return pk
 
 
-def _encoded(*place: int | str) -> str:
+def read_place(window: Window, argument: Literal["after", "before"], *, parse: Callable[[Any, Any], T]) -> T | None:
+    """Return the place that a cursor of a list in one of several orders stands for; None when there is none.
+
+    ``parse`` gets the name of the order and the values of the row, as ``page_of_places`` wrote them, or anything else
+    that a client made up, for which it raises TypeError or ValueError.
+    """
+    cursor = getattr(window, argument)
+    return None if cursor is None else _decoded(cursor, argument, parse=parse)
+
+
+def page_of_places(
+    connection: type[graphene.relay.Connection],
+    rows: Sequence[M],
+    *,
+    window: Window,
+    order: str,
+    place: Callable[[M], list[int | str]],
+) -> Any:
+    """Return the page of ``rows``, which were read in an order by its columns: one row more when there are more."""
+    return _assemble(connection, [(row, _encoded(order, place(row))) for row in rows], window=window)
+
+
+def _encoded(*place: int | str | list[int | str]) -> str:
     return urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 

@@ -68,8 +68,9 @@ def _of_the_shop(name: str, own: Any, brought: Mapping[str, Any]) -> Any:
 
 _brought = shop.current().graphql_scalars()
 
+Date: Any = _of_the_shop("Date", graphene.Date, _brought)
 DateTime: Any = _of_the_shop("DateTime", _DateTime, _brought)
 Decimal: Any = _of_the_shop("Decimal", _Decimal, _brought)
 JSON: Any = _of_the_shop("JSON", _JSON, _brought)
 
-__all__ = ["JSON", "DateTime", "Decimal"]
+__all__ = ["JSON", "Date", "DateTime", "Decimal"]

@@ -9,7 +9,6 @@ from graphene.relay import Connection, Node
 
 from crm_plugin import audience, automations
 from crm_plugin.audience import Segment, SegmentKind, SegmentState
-from crm_plugin.automations import CampaignState
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import row_key
@@ -162,17 +161,6 @@ class CrmSegmentUpdate(CrmMutation):
         return cls(segment=audience.update_segment(pk, name=input.get("name"), rule=input.get("definition")))
 
 
-def _names(definition: Any, pk: int) -> bool:
-    """Whether an audience in a saved definition (whose depth is limited) names the segment."""
-    match definition:
-        case dict():
-            return definition.get("segment") == pk or any(_names(value, pk) for value in definition.values())
-        case list():
-            return any(_names(value, pk) for value in definition)
-        case _:
-            return False
-
-
 class CrmSegmentArchive(CrmMutation):
     """Put a segment away: it follows no longer, and its name is free again. Requires manage_crm."""
 
@@ -188,11 +176,9 @@ class CrmSegmentArchive(CrmMutation):
     def perform(cls, _actor: Actor, *, id: str) -> Self:
         """Archive it, unless a campaign would lose its audience."""
         pk = row_key("CrmSegment", id, field="id")
-        for campaign in automations.campaigns().exclude(state=CampaignState.ARCHIVED):
-            running = campaign.version.definition if campaign.version is not None else None
-            if _names(campaign.draft, pk) or _names(running, pk):
-                message = f"The campaign {campaign.name!r} uses this segment; change that first."
-                raise InvalidInput(message, field="id", code="IN_USE")
+        if (campaign := automations.campaign_naming("segment", pk)) is not None:
+            message = f"The campaign {campaign!r} uses this segment; change that first."
+            raise InvalidInput(message, field="id", code="IN_USE")
         return cls(segment=audience.archive_segment(pk))
 
 

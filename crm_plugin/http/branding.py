@@ -51,7 +51,7 @@ class Brand:
 def brand() -> Brand:
     """Return the merchant's brand as it stands now."""
     us = merchant.load()
-    origin = _origin(us.logo_url)
+    origin = origin_of(us.logo_url)
     color = us.brand_color.lower() if _COLOR.fullmatch(us.brand_color.lower()) else ""
     return Brand(
         sender=us.sender_name or shop.current().identity().name,
@@ -88,7 +88,7 @@ def _luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
     """Return the origin of a web address as a policy names it; empty when it cannot be written into one."""
     try:
         parts = urlsplit(url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from django.template import Context, Engine, Template
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from crm_plugin import clock, merchant, shop
-from crm_plugin.http.branding import brand
+from crm_plugin.http.branding import brand, origin_of
 from crm_plugin.http.wording import Wording, wording
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -33,16 +33,18 @@ def today(words: Wording) -> str:
     return format_date(clock.now().astimezone(merchant.zone()).date(), "long", locale=words.language)
 
 
-def render(name: str, words: Wording, values: Mapping[str, Any]) -> HttpResponse:
+def render(name: str, words: Wording, values: Mapping[str, Any], *, images: Collection[str] = ()) -> HttpResponse:
     """Return a page.
 
     Args:
         name: of its template, which extends ``page.html``.
         words: in the language that the page is in.
         values: what the template names; ``brand`` and ``words`` are there already.
+        images: addresses of pictures that the page shows besides the logo.
     """
     ours = brand()
-    policy = f"{_POLICY}; img-src {ours.logo_origin}" if ours.logo_origin else _POLICY
+    origins = sorted({ours.logo_origin, *map(origin_of, images)} - {""})
+    policy = f"{_POLICY}; img-src {' '.join(origins)}" if origins else _POLICY
     page = _template(name).render(Context({**values, "brand": ours, "words": words}))
     return HttpResponse(page, headers={"Content-Security-Policy": policy})
 

@@ -7,18 +7,18 @@ is written into the log with the origin on which it was given. Nothing is ever a
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 from django.db import transaction
 from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from crm_plugin import contacts, messaging
 from crm_plugin.contacts import ChannelKind
 from crm_plugin.guard import guarded
 from crm_plugin.http import clients, script, shopfront, storefront
-from crm_plugin.http.doors import public, read_body, too_large
+from crm_plugin.http.doors import public
 from crm_plugin.http.shopfront import Shopfront
 from crm_plugin.messaging import Subscription
 
@@ -28,8 +28,6 @@ SOURCE: Final = "browser"
 #: Of the events that one client may tell in a minute: a browser subscribes once.
 COST: Final = 10
 _WORKER: Final = {"Service-Worker-Allowed": "/"}
-
-B = TypeVar("B", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -91,7 +89,7 @@ def _subscribe(request: HttpRequest, _client: str, _front: Shopfront) -> HttpRes
     agent = clients.agent(request)
     if agent.is_bot:
         return HttpResponse(status=202)
-    told = _read(request, Subscribe)
+    told = storefront.parsed(request, Subscribe, max_bytes=MAX_BYTES)
     if isinstance(told, HttpResponse):
         return told
     evidence = {"origin": request.headers["Origin"], "browser": agent.family}
@@ -99,7 +97,7 @@ def _subscribe(request: HttpRequest, _client: str, _front: Shopfront) -> HttpRes
 
 
 def _unsubscribe(request: HttpRequest, _client: str, _front: Shopfront) -> HttpResponse:
-    told = _read(request, Unsubscribe)
+    told = storefront.parsed(request, Unsubscribe, max_bytes=MAX_BYTES)
     if isinstance(told, HttpResponse):
         return told
     return _done(partial(_forget, told.endpoint))
@@ -147,15 +145,3 @@ def _done(work: partial[None]) -> HttpResponse:
 def _guarded(work: partial[None], is_done: list[bool]) -> None:
     work()
     is_done.append(True)
-
-
-def _read(request: HttpRequest, kind: type[B]) -> B | HttpResponse:
-    body = read_body(request, max_bytes=MAX_BYTES)
-    if body is None:
-        return too_large()
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        status = 400 if first["type"] == "json_invalid" else 422
-        return storefront.refused(status, first["msg"], field=".".join(map(str, first["loc"]))[:200])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from pydantic import BaseModel, ValidationError
 
 from crm_plugin.http import clients, shopfront
+from crm_plugin.http.doors import read_body, too_large
 from crm_plugin.http.shopfront import Shopfront
+
+M = TypeVar("M", bound=BaseModel)
 
 #: ``navigator.sendBeacon`` and a request without preflight send text.
 CONTENT_TYPES: Final = frozenset({"application/json", "text/plain"})
@@ -39,6 +43,19 @@ def answer(
     else:
         response = _post(request, take, front, cost=cost)
     return shared(response, origin)
+
+
+def parsed(request: HttpRequest, kind: type[M], *, max_bytes: int) -> M | HttpResponse:
+    """Return what a page told, or the refusal that names the field."""
+    body = read_body(request, max_bytes=max_bytes)
+    if body is None:
+        return too_large()
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        status = 400 if first["type"] == "json_invalid" else 422
+        return refused(status, first["msg"], field=".".join(map(str, first["loc"]))[:200])
 
 
 def shared(response: HttpResponse, origin: str) -> HttpResponse:

@@ -10,13 +10,13 @@ from typing import Annotated, Final
 
 from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from crm_plugin import contacts, merchant
 from crm_plugin.contacts import ChannelKind, Person
 from crm_plugin.guard import guarded
 from crm_plugin.http import clients, storefront
-from crm_plugin.http.doors import public, read_body, too_large
+from crm_plugin.http.doors import public
 from crm_plugin.http.events import Email
 from crm_plugin.http.shopfront import Shopfront
 
@@ -48,15 +48,9 @@ def _subscribe(request: HttpRequest, _client: str, _front: Shopfront) -> HttpRes
     agent = clients.agent(request)
     if agent.is_bot:
         return HttpResponse(status=202)
-    body = read_body(request, max_bytes=MAX_BYTES)
-    if body is None:
-        return too_large()
-    try:
-        told = Subscribe.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        status = 400 if first["type"] == "json_invalid" else 422
-        return storefront.refused(status, first["msg"], field=".".join(map(str, first["loc"]))[:200])
+    told = storefront.parsed(request, Subscribe, max_bytes=MAX_BYTES)
+    if isinstance(told, HttpResponse):
+        return told
     if not merchant.load().is_double_opt_in:
         return storefront.refused(404, "Sign-up without an account needs double opt-in to be switched on")
     is_kept: list[bool] = []

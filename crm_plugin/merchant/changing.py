@@ -140,6 +140,8 @@ class MerchantChange(BaseModel):
     warm_up_from: Annotated[date | None, Field(strict=False)] = None
     warm_up_first: int = Field(500, ge=1, le=10_000_000)
     delivered_after_days: int = Field(3, ge=0, le=60)
+    is_review_moderated: bool = True
+    stock_wave_minutes: int = Field(60, ge=1, le=10_080)
 
     @model_validator(mode="after")
     def _default_is_written_in(self) -> Self:

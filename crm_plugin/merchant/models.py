@@ -74,6 +74,12 @@ class Merchant(models.Model):
     delivered_after_days = models.PositiveSmallIntegerField(
         default=3, db_default=3, help_text="An order counts as delivered so long after it was sent; 0: only when told."
     )
+    is_review_moderated = models.BooleanField(
+        default=True, db_default=True, help_text="A review is published only after somebody has looked at it."
+    )
+    stock_wave_minutes = models.PositiveSmallIntegerField(
+        default=60, db_default=60, help_text="How long those who wait for stock are ahead of those behind them."
+    )
     webhook_secret = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -39,7 +39,7 @@ from crm_plugin.messaging.models import (
     Template,
 )
 from crm_plugin.messaging.needed import settings_missing
-from crm_plugin.messaging.notices import verdicts_of_notices
+from crm_plugin.messaging.notices import Notice, enqueue_notices, verdicts_of_notices
 from crm_plugin.messaging.outbox import Claimed, Delivered, Draft, claim, enqueue
 from crm_plugin.messaging.outcomes import UNREACHED, CampaignCap, GateTerms, Go, Hold, Item, Reason, Skip, Verdict
 from crm_plugin.messaging.partials import delete_partial, partials, save_partial
@@ -107,6 +107,7 @@ __all__ = [
     "MessageClass",
     "MessageForm",
     "MessageState",
+    "Notice",
     "Outlook",
     "Partial",
     "Planned",
@@ -146,6 +147,7 @@ __all__ = [
     "deliver_calls",
     "enqueue",
     "enqueue_calls",
+    "enqueue_notices",
     "forget",
     "forget_counts",
     "forget_receipts",

@@ -19,7 +19,7 @@ class Cards:
 
     def __init__(self, cards: Mapping[str, Mapping[ProductRef, ProductCard]]) -> None:
         self._cards = cards
-        self._values: dict[tuple[str, Item], dict[str, Any]] = {}
+        self._shown: dict[tuple[str, Item], tuple[dict[str, Any], Item]] = {}
 
     @classmethod
     def read(cls, wanted: Iterable[tuple[str, Item]]) -> Cards:
@@ -49,14 +49,19 @@ class Cards:
 
     def priced(self, item: Item, *, language: str) -> Item:
         """Return the item with the price that its card shows."""
-        return replace(item, price=self._cards[language][_ref(item)].price.amount)
+        return self._show(item, language)[1]
 
     def values(self, item: Item, *, language: str) -> dict[str, Any]:
         """Return what a template may say of the item."""
+        return self._show(item, language)[0]
+
+    def _show(self, item: Item, language: str) -> tuple[dict[str, Any], Item]:
         key = (language, item)
-        if key not in self._values:
-            self._values[key] = _values(item, self._cards[language][_ref(item)], language)
-        return self._values[key]
+        shown = self._shown.get(key)
+        if shown is None:
+            card = self._cards[language][_ref(item)]
+            shown = self._shown[key] = (_values(item, card, language), replace(item, price=card.price.amount))
+        return shown
 
 
 def _ref(item: Item) -> ProductRef:
@@ -74,6 +79,7 @@ def _values(item: Item, card: ProductCard, language: str) -> dict[str, Any]:
         "baseline_price": Money(baseline, card.price.currency).format(language=language),
         "drop_percent": drop_percent(baseline, card.price.amount),
         "available": card.available,
+        "review_url": item.review_url,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
@@ -61,6 +61,7 @@ class _Desk:
     templates: Mapping[int, Mapping[str, Mapping[str, str]]]
     reaches: Mapping[tuple[str, int], Reach]
     found: Found
+    languages: dict[tuple[int, str], str] = field(default_factory=dict)
 
 
 def compose(claimed: Sequence[Claimed], *, verdicts: Mapping[int, Verdict]) -> tuple[list[Composed], Found]:
@@ -117,8 +118,12 @@ def _language(claimed: Claimed, desk: _Desk) -> str | None:
     reach = desk.reaches.get((claimed.channel, claimed.contact_id))
     if reach is None:
         return None
-    available = tuple(desk.templates[claimed.template_id])
-    return choose_language(available, wanted=reach.language, default=desk.merchant.default_language)
+    asked = (claimed.template_id, reach.language)
+    if asked not in desk.languages:
+        available = tuple(desk.templates[claimed.template_id])
+        default = desk.merchant.default_language
+        desk.languages[asked] = choose_language(available, wanted=reach.language, default=default)
+    return desk.languages[asked]
 
 
 def _compose_one(claimed: Claimed, verdict: Verdict, desk: _Desk, cards: Cards) -> Composed:
@@ -127,7 +132,10 @@ def _compose_one(claimed: Claimed, verdict: Verdict, desk: _Desk, cards: Cards) 
     language = _language(claimed, desk)
     if language is None:
         return Composed(claimed, Skip(Reason.NO_ADDRESS))
-    shown = verdict.items if shows_items(desk.templates[claimed.template_id][language], claimed.channel) else ()
+    compiled = desk.templates[claimed.template_id][language]
+    if gone := [reason for name, reason in verdict.withheld.items() if shows(compiled, claimed.channel, name)]:
+        return Composed(claimed, Skip(gone[0]))
+    shown = verdict.items if shows_items(compiled, claimed.channel) else ()
     judged = [(item, cards.judge(item, language=language, is_offer=verdict.is_offer)) for item in shown]
     items = tuple(item for item, reason in judged if reason is None)
     if judged and not items:
@@ -144,9 +152,14 @@ def _compose_one(claimed: Claimed, verdict: Verdict, desk: _Desk, cards: Cards) 
 
 def shows_items(compiled: Mapping[str, str], channel: str) -> bool:
     """Whether the message is about products: one that names none goes out whatever became of them."""
+    return shows(compiled, channel, "items")
+
+
+def shows(compiled: Mapping[str, str], channel: str, name: str) -> bool:
+    """Whether the message names the variable, in whatever branch."""
     escaped = CONTENTS[channel].escaped
     return any(
-        "items" in variables.names(liquid.parse(source, escapes=part in escaped)) for part, source in compiled.items()
+        name in variables.names(liquid.parse(source, escapes=part in escaped)) for part, source in compiled.items()
     )
 
 

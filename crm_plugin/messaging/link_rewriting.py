@@ -13,7 +13,7 @@ OWN_URLS = ("unsubscribe_url", "preferences_url")
 _HREF = re.compile(r"""(<(?:a|area)\b[^>]*?\shref=)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE | re.DOTALL)
 #: In plain text: a word that begins like an address, or with a variable that is one.
 _WORD = marks(r"(?:https?://|MARK)(?:MARK|[^\s<>\"'])*")
-_IS_ADDRESS = re.compile(r"\{\{-?\s*[\w.\[\]]*\burl\b[^|}]*\}\}")
+_IS_ADDRESS = re.compile(r"\{\{-?\s*[\w.\[\]]*(?:\b|_)url\b[^|}]*\}\}")
 _OUTPUT = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _CLOSING = ".,;:!?)»”"
 

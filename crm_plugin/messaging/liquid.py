@@ -13,6 +13,7 @@ from liquid.exceptions import LiquidError, UndefinedError
 from liquid.exceptions import ResourceLimitError as LimitReached
 from liquid.token import TOKEN_CONTENT, TOKEN_ILLEGAL, TOKEN_OUTPUT
 
+from crm_plugin.messaging.liquid_blocks import ShortFor, ShortIf
 from crm_plugin.messaging.liquid_filters import FILTERS as OWN_FILTERS
 from crm_plugin.messaging.liquid_filters import LANGUAGE, ZONES, Zones
 from crm_plugin.messaging.liquid_output import LINKS, PageTemplate, ShortOutput
@@ -40,7 +41,8 @@ class _Environment(Environment):
 def _environment(*, escapes: bool) -> Environment:
     made = _Environment(autoescape=escapes, undefined=StrictDefaultUndefined, strict_filters=True)
     syntax = {TOKEN_CONTENT, TOKEN_OUTPUT, TOKEN_ILLEGAL}
-    made.add_tag(ShortOutput)
+    for tag in (ShortOutput, ShortIf, ShortFor):
+        made.add_tag(tag)
     made.tags = {name: tag for name, tag in made.tags.items() if name in TAGS | syntax}
     made.filters = {name: body for name, body in made.filters.items() if name in FILTERS}
     for name, body in OWN_FILTERS.items():

@@ -40,6 +40,8 @@ class Reason(StrEnum):
     NIGHT_BAN = "night_ban"
     THROTTLED = "throttled"
     TOO_LONG = "too_long"
+    COUPON_GONE = "coupon_gone"
+    NOTHING_TO_REVIEW = "nothing_to_review"
     CONNECTION_LOST = "connection_lost"
     LEASE_EXPIRED = "lease_expired"
 
@@ -52,6 +54,7 @@ class Item:
         baseline: the price the person last saw, in ``currency``; None when the message is not about a price.
         limit: the highest price at which the message still holds true; None: any.
         price: what the message says that it costs; None before it is written.
+        review_url: where the person writes a review of it; empty when they are not asked for one.
     """
 
     product_id: str
@@ -61,18 +64,23 @@ class Item:
     baseline: Decimal | None = None
     limit: Decimal | None = None
     price: Decimal | None = None
+    review_url: str = ""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Item:
         """Read an item as ``Enrollment.items`` stores it (decimals as strings or numbers)."""
-        money = {name: None if value.get(name) is None else Decimal(str(value[name])) for name in ("baseline", "limit")}
         return cls(
             product_id=value["product_id"],
             shop_channel=value["shop_channel"],
             variant_id=value.get("variant_id", ""),
             currency=value.get("currency", ""),
-            **money,
+            baseline=_decimal(value.get("baseline")),
+            limit=_decimal(value.get("limit")),
         )
+
+
+def _decimal(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +117,14 @@ class Go:
         is_offer: whether they are offered, so that what cannot be bought now is left out.
         extras: what else a template may name: ``cart``, ``order``, ``event``, ``coupon``, ``coupons``
             (``variables.EXTRAS``); what is missing is empty.
+        withheld: extras that hold no more, with the reason: a message that names one of them is not sent.
         terms: what the campaign says to the gates.
     """
 
     items: tuple[Item, ...] = ()
     is_offer: bool = True
     extras: Mapping[str, Any] = field(default_factory=dict)
+    withheld: Mapping[str, Reason] = field(default_factory=dict)
     terms: GateTerms = NO_TERMS
 
 

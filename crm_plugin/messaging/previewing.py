@@ -165,7 +165,7 @@ def _surroundings(about: PreviewFor, *, language: str) -> tuple[dict[str, Any], 
         return extras | {"cart": about_cart(cart), "order": None}, _items(cart.lines, cart.shop_channel)
     if about.order_ref:
         order = _known(port.orders([about.order_ref]).get(about.order_ref), "order")
-        of_order = {"number": order.number, "total": order.total}
+        of_order = extras["order"] | {"number": order.number, "total": order.total}
         return extras | {"order": of_order, "cart": None}, _items(order.lines, order.shop_channel)
     found = [
         card.ref

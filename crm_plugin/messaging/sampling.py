@@ -26,7 +26,7 @@ def sample_extras() -> dict[str, Any]:
     coupon = {"code": "SAMPLE-10", "name": "", "expires_on": clock.now().date() + timedelta(days=7)}
     return {
         "cart": {"url": "https://shop.example/cart/", "count": 2, "quantity": 3, "total": amount},
-        "order": {"number": "100042", "total": amount},
+        "order": {"number": "100042", "total": amount, "confirm_url": "https://shop.example/receipt/"},
         "coupon": coupon,
         "coupons": [coupon, coupon],
     }
@@ -39,7 +39,11 @@ def sample_values(*, language: str, channel: str = ChannelKind.EMAIL) -> dict[st
         language: of the message.
         channel: where there is little room, addresses are as short as they will be.
     """
-    item: dict[str, Any] = dict.fromkeys(variables.ITEM, "10") | {"available": 3, "drop_percent": 20}
+    item: dict[str, Any] = dict.fromkeys(variables.ITEM, "10") | {
+        "available": 3,
+        "drop_percent": 20,
+        "review_url": "https://shop.example/review/",
+    }
     return {
         "contact": {
             "first_name": "지우" if is_korean(language) else "Ada",

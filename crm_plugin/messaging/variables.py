@@ -32,13 +32,13 @@ class Anything(dict[str, "Shape"]):
 
 
 ITEM: Final[dict[str, Shape]] = dict.fromkeys((
-    "name", "url", "image_url", "price", "regular_price", "baseline_price", "drop_percent", "available",
+    "name", "url", "image_url", "price", "regular_price", "baseline_price", "drop_percent", "available", "review_url",
 ))  # fmt: skip
 COUPON: Final[dict[str, Shape]] = dict.fromkeys(("code", "expires_on", "name"))
 #: What only some runs know; empty in the messages of others.
 EXTRAS: Final[dict[str, Shape]] = {
     "cart": dict.fromkeys(("url", "count", "quantity", "total")),
-    "order": dict.fromkeys(("number", "total")),
+    "order": dict.fromkeys(("number", "total", "confirm_url")),
     "event": Anything(),
     "coupon": COUPON,
     "coupons": [COUPON],

@@ -6,16 +6,21 @@ primary keys as strings; unknown ids are left out of the answer, never an error.
 Django's models, GraphQL, or which shop it is in.
 """
 
+from crm_plugin.shop.coupons import CouponKind, CouponTerms, ShopCoupon
 from crm_plugin.shop.facts import Fact, FactKind
 from crm_plugin.shop.goods import Group, GroupKind, Offer, ProductCard, ProductRef
-from crm_plugin.shop.people import Actor, Customer, Like, Permission
+from crm_plugin.shop.people import Actor, Customer, Permission
 from crm_plugin.shop.port import Operator, Page, Position, Shop, ShopChannel, ShopIdentity, current, install
+from crm_plugin.shop.reviews import NewReview, ShopReview
 from crm_plugin.shop.trade import Cart, Line, Order, OrderState
 from crm_plugin.shop.vouchers import Voucher
+from crm_plugin.shop.wishlists import Like, Wishlist
 
 __all__ = [
     "Actor",
     "Cart",
+    "CouponKind",
+    "CouponTerms",
     "Customer",
     "Fact",
     "FactKind",
@@ -23,6 +28,7 @@ __all__ = [
     "GroupKind",
     "Like",
     "Line",
+    "NewReview",
     "Offer",
     "Operator",
     "Order",
@@ -34,8 +40,11 @@ __all__ = [
     "ProductRef",
     "Shop",
     "ShopChannel",
+    "ShopCoupon",
     "ShopIdentity",
+    "ShopReview",
     "Voucher",
+    "Wishlist",
     "current",
     "install",
 ]

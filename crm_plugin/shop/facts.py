@@ -36,9 +36,16 @@ class FactKind(StrEnum):
     DELIVERED = "delivered"  #: told by the shop, or derived some days after the order was sent
     CANCELLED = "cancelled"
     REFUNDED = "refunded"
-    REVIEWED = "reviewed"
-    COUPON_ISSUED = "coupon_issued"  #: ``subject`` is the code; ``data``: ``expires_on`` (a day), ``voucher``
-    COUPON_USED = "coupon_used"
+    RECEIPT_CONFIRMED = "receipt_confirmed"  #: the person says that an order arrived and is fine
+    REVIEWED = "reviewed"  #: wrote a review, published or not; ``data``: ``score``
+    REVIEW_PUBLISHED = "review_published"  #: a review of theirs can be read by everybody
+    REVIEW_CHANGED = "review_changed"  #: a review that the shop keeps; ``subject`` is the shop's id of it
+    STOCK_AWAITED = "stock_awaited"  #: asked to be told when a product can be bought again
+    COUPON_ISSUED = (
+        "coupon_issued"  #: ``subject`` is the code; ``data``: ``expires_on``, ``expires_at``, ``name``, ``by``
+    )
+    COUPON_USED = "coupon_used"  #: ``subject`` is the code, ``order_ref`` the order
+    BALANCE_CHANGED = "balance_changed"  #: ``subject`` is the attribute; ``data``: ``before``, ``after``
     FORM_SUBMITTED = "form_submitted"  #: ``subject`` is the form's name, ``data`` its fields
     CUSTOM = "custom"  #: a custom event of the storefront; ``subject`` is its name
     SEGMENT_JOINED = "segment_joined"

@@ -1,12 +1,10 @@
-"""Customers, what they like, and who is calling."""
+"""Customers, and who is calling."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-
-from crm_plugin.shop.goods import ProductRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +20,6 @@ class Customer:
     joined_at: datetime | None = None
     is_active: bool = True
     phone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Like:
-    """A product (or variant) that a customer keeps on a list."""
-
-    ref: ProductRef
-    liked_at: datetime
 
 
 class Permission(StrEnum):

@@ -6,15 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 
+from crm_plugin.shop.coupons import CouponTerms, ShopCoupon
 from crm_plugin.shop.facts import Fact
 from crm_plugin.shop.goods import Group, Offer, ProductCard, ProductRef
-from crm_plugin.shop.people import Actor, Customer, Like
+from crm_plugin.shop.people import Actor, Customer
+from crm_plugin.shop.reviews import NewReview, ShopReview
 from crm_plugin.shop.trade import Cart, Order
 from crm_plugin.shop.vouchers import Voucher
+from crm_plugin.shop.wishlists import Like, Wishlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,92 @@ class Shop(Protocol):
     def vouchers(self, voucher_refs: Collection[str], *, among: Collection[str]) -> Mapping[str, Voucher]:
         """Return the vouchers for shoppers; one for some goods only, with those products ``among`` that it covers."""
 
-    def likes(self, customer_id: str) -> Sequence[Like]:
-        """Return what the customer likes, newest first."""
+    def check_coupon_terms(self, terms: CouponTerms) -> None:
+        """Refuse terms that this shop cannot offer.
 
-    def like(self, customer_id: str, ref: ProductRef) -> None:
-        """Put the product on the customer's list and tell the engine; twice is once."""
+        Raises:
+            InvalidInput: with the wrong field of ``terms``: a channel, product or group that is not there, an amount
+                in a channel of another currency, a minimum that the shop has no notion of.
+        """
 
-    def unlike(self, customer_id: str, ref: ProductRef) -> None:
-        """Take the product off the customer's list and tell the engine."""
+    def open_coupon_series(self, terms: CouponTerms, *, name: str, ends_at: datetime | None) -> str:
+        """Make what codes of the same terms and the same end have in common; return the shop's id of it.
+
+        Raises:
+            InvalidInput: as ``check_coupon_terms``.
+        """
+
+    def add_coupons(self, series_ref: str, codes: Collection[str]) -> frozenset[str]:
+        """Put codes that one order each can use into a series; return those made: one that is taken is left out.
+
+        Raises:
+            NotFound: when the series is gone, or was made useless by staff.
+        """
+
+    def coupons(self, codes: Collection[str]) -> Mapping[str, ShopCoupon]:
+        """Return the codes that the shop knows, by the code asked for, in a fixed number of queries."""
+
+    def release_coupons(self, codes: Collection[str], *, order_ref: str) -> None:
+        """Let codes that an order used, which came to nothing, be used again."""
+
+    def drop_coupons(self, codes: Collection[str]) -> None:
+        """Delete codes that no order used, and the series of which none is left."""
+
+    def gift_card_balances(self, customer_ids: Collection[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        """Return what is left on each customer's valid gift cards, by currency; who has none is left out."""
+
+    def wishlists(self, customer_id: str) -> Sequence[Wishlist]:
+        """Return the customer's lists, the default one first, which is there even when nobody made it."""
+
+    def public_wishlist(self, key: str) -> Wishlist | None:
+        """Return the list of that key if its owner made it public."""
+
+    def make_wishlist(self, customer_id: str, *, name: str) -> Wishlist:
+        """Make another list."""
+
+    def change_wishlist(
+        self, customer_id: str, list_ref: str, *, name: str | None = None, is_public: bool | None = None
+    ) -> Wishlist:
+        """Change what is given.
+
+        Raises:
+            NotFound: when it is none of the customer's lists.
+        """
+
+    def drop_wishlist(self, customer_id: str, list_ref: str) -> None:
+        """Delete a list with what is on it, and tell the engine; the default one is emptied.
+
+        Raises:
+            NotFound: when it is none of the customer's lists.
+        """
+
+    def likes(self, customer_id: str, *, list_ref: str | None = None) -> Sequence[Like]:
+        """Return what the customer likes, newest first: on one list, or (None) on all of them."""
+
+    def liked(self, customer_id: str, product_ids: Collection[str], *, shop_channel: str) -> frozenset[str]:
+        """Return which of the products, or variants of them, are on any list of the customer; one query."""
+
+    def like_counts(self, product_ids: Collection[str], *, shop_channel: str) -> Mapping[str, int]:
+        """Return how many customers keep each product on a list; one query, those of nobody left out."""
+
+    def like(self, customer_id: str, ref: ProductRef, *, list_ref: str = "") -> None:
+        """Put the product on a list of the customer's and tell the engine; twice is once.
+
+        Raises:
+            NotFound: the channel does not offer the product, or it is none of the customer's lists.
+        """
+
+    def unlike(self, customer_id: str, ref: ProductRef, *, list_ref: str | None = None) -> None:
+        """Take the product off one list, or (None) off all; tell the engine when it is on none any more."""
+
+    def reviews(self, review_refs: Collection[str]) -> Mapping[str, ShopReview]:
+        """Return the reviews that the shop keeps itself; a shop without reviews knows none."""
+
+    def keep_review(self, review: NewReview) -> str:
+        """Write the review among the shop's own; return the shop's id of it, empty when the shop keeps none."""
+
+    def judge_review(self, review_ref: str, *, is_published: bool) -> None:
+        """Publish a review of the shop's own, or take it back."""
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams that ``changed_since`` reads."""

@@ -12,13 +12,19 @@ from crm_plugin.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a cart or an order. ``unit_price`` is what one unit costs the person, without coupons."""
+    """One line of a cart or an order.
+
+    Attributes:
+        unit_price: what one unit costs the person, without coupons.
+        refunded_quantity: of an order, how many units came back or were paid back.
+    """
 
     line_id: str
     product_id: str
     variant_id: str
     quantity: int
     unit_price: Money
+    refunded_quantity: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class OrderState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A placed order. ``customer_id`` is empty for a guest."""
+    """A placed order. ``customer_id`` is empty for a guest; ``coupon_codes`` are the codes that it used."""
 
     order_ref: str
     number: str
@@ -76,3 +82,4 @@ class Order:
     email: str = ""
     language: str = ""
     cart_ref: str = ""
+    coupon_codes: tuple[str, ...] = ()

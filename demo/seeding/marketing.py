@@ -40,6 +40,8 @@ def fill_settings() -> None:
         sms_refusal_number="080-000-2026",
         prices={"sms": "0.07"},
         price_currency="EUR",
+        # The story is over in minutes: what a reader would get on several days must not keep back the next part.
+        caps=[{"channel": "email", "count": 4, "hours": 16}],
     )
 
 

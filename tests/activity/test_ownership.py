@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from crm_plugin import activity, contacts, pipeline
+from crm_plugin import activity, contacts, persons
 from crm_plugin.contacts import Merge, Person
 from crm_plugin.models import Inbox, Interest, OwnLike
 from crm_plugin.shop import Fact, FactKind, ProductRef
@@ -60,6 +60,6 @@ def test_erasing_by_e_mail_takes_the_accounts_own_likes_and_facts_that_were_set_
         activity.record(Fact(kind=FactKind.VIEWED, source_key=key, **who))
     Inbox.objects.update(error="broken")
 
-    pipeline.erase(email="ann@example.com")
+    persons.erase(email="ann@example.com")
 
     assert (OwnLike.objects.count(), Inbox.objects.count()) == (0, 0)

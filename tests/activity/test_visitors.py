@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm_plugin import activity, clock, contacts, pipeline, shop
+from crm_plugin import activity, clock, contacts, persons, pipeline, shop
 from crm_plugin.contacts import Contact
 from crm_plugin.models import Activity, Inbox, Inflow, Interest, Visitor
 from crm_plugin.shop import Fact, FactKind
@@ -140,7 +140,7 @@ def test_who_is_erased_takes_what_waits_of_their_browser_along(ann):
         pipeline.pump()
         tell("2", visitor_id="a")
     with clock.travel(to=NOON + MINUTE):
-        pipeline.erase(customer_id=ann)
+        persons.erase(customer_id=ann)
         pipeline.pump()
     assert (Activity.objects.count(), Inbox.objects.count(), Visitor.objects.count()) == (0, 0, 0)
 
@@ -157,7 +157,7 @@ def test_a_set_aside_fact_of_an_erased_persons_browser_goes_with_them(ann):
     tell("2", visitor_id="a")
     Inbox.objects.update(error="broken")
 
-    pipeline.erase(customer_id=ann)
+    persons.erase(customer_id=ann)
 
     assert Inbox.objects.count() == 0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import OperationalError
 
-from crm_plugin import activity, audience, clock, contacts, pipeline
+from crm_plugin import activity, audience, clock, contacts, persons, pipeline
 from crm_plugin.audience import AudienceRule, Segment
 from crm_plugin.contacts import Person
 from crm_plugin.models import Activity, Contact, Inbox, Member, Touched
@@ -123,7 +123,7 @@ class RandomSegments:
     def erase(self, person: int) -> None:
         if found := contacts.find(email=EMAILS[person]):
             self.changed_people.add(found.pk)
-            pipeline.erase(email=EMAILS[person])
+            persons.erase(email=EMAILS[person])
 
     def take_over(self, person: int) -> None:
         """The account moves to the address of a guest: two contacts are one from now on."""

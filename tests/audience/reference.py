@@ -343,7 +343,7 @@ class _Moment:
         return score >= condition.get("min_score", 2)
 
     def _coupon_held(self, condition: Json, someone: Someone) -> bool:
-        used = {act.subject for act in someone.acts if act.kind == "coupon_used"}
+        used = {act.subject for act in someone.acts if act.kind == "coupon_used" and act.order not in self._cancelled}
         start = condition.get("code_starts_with", "").lower()
         return any(
             act.kind == "coupon_issued"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crm_plugin import audience, clock, pipeline
+from crm_plugin import audience, clock, persons, pipeline
 from crm_plugin.audience import Segment
 from crm_plugin.models import Contact, Member
 from tests.audience.living import EVERYBODY, did, does, emails, guest, limits, live, quiet, told
@@ -149,7 +149,7 @@ def test_counts_are_those_of_the_rows() -> None:
     for n in range(4):
         guest(f"{n}@example.com")
     segment = live("Everybody", EVERYBODY)
-    pipeline.erase(email="0@example.com")
+    persons.erase(email="0@example.com")
     guest("4@example.com")
     quiet()
 

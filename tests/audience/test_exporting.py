@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crm_plugin import audience, clock, contacts, pipeline
+from crm_plugin import audience, clock, contacts, persons, pipeline
 from crm_plugin.audience import AudienceRule, Export
 from crm_plugin.models import Contact
 from tests.audience.living import EVERYBODY, did, does, guest
@@ -41,7 +41,7 @@ def test_there_are_as_many_rows_as_the_preview_counts(monkeypatch: pytest.Monkey
             does(f"{n}@example.com", "liked", product_id="1")
     Contact.objects.create(created_at=clock.now())  # a visitor whom nobody knows
     pipeline.pump()
-    pipeline.erase(email="5@example.com")
+    persons.erase(email="5@example.com")
 
     rows = cells(export(did("liked")))[1:]
 

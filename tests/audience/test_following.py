@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from crm_plugin import audience, clock, contacts, pipeline
+from crm_plugin import audience, clock, contacts, persons, pipeline
 from crm_plugin.audience import Segment
 from crm_plugin.contacts import Merge
 from crm_plugin.models import Activity, Contact, Inbox, Member, SegmentVersion, Touched
@@ -268,7 +268,7 @@ def test_a_merge_keeps_the_membership_that_is_older_and_doubles_none() -> None:
         new = guest("new@example.com")
         quiet()
         with transaction.atomic():
-            pipeline._absorb(Merge(source_id=old, target_id=new))
+            persons.absorb(Merge(source_id=old, target_id=new))
         quiet()
 
     assert Member.objects.values_list("contact_id", "joined_at").get() == (new, NOON)
@@ -282,7 +282,7 @@ def test_a_merge_moves_the_membership_and_the_rule_decides_whether_it_stays() ->
     likers = live("Likers", did("liked"))
     unasked = live("Unasked", {"type": "consent", "channel": "email", "is": "unasked"})
     with transaction.atomic():
-        pipeline._absorb(Merge(source_id=likes, target_id=agrees))
+        persons.absorb(Merge(source_id=likes, target_id=agrees))
     quiet()
 
     assert (is_in(likers), is_in(unasked)) == ({agrees}, set())
@@ -296,7 +296,7 @@ def test_who_is_erased_leaves_every_segment_at_once_and_nothing_is_told() -> Non
     audience.add_members(made.pk, [guest("ann@example.com")])
     quiet()
 
-    pipeline.erase(email="ann@example.com")
+    persons.erase(email="ann@example.com")
     at_once = (emails(segment), emails(made))
     quiet()
 

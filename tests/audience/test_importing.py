@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from crm_plugin import audience, contacts, pipeline
+from crm_plugin import audience, contacts, persons, pipeline
 from crm_plugin.audience import ListImport, Segment
 from crm_plugin.contacts import Person
 from crm_plugin.errors import InvalidInput, NotFound
-from crm_plugin.models import Consent, Contact, Inbox, Member, Touched
+from crm_plugin.models import AttributeChange, Consent, Contact, Inbox, Member, Touched
 from tests.audience.living import EVERYBODY, emails, guest, quiet, told
 from tests.fake_shop import FakeShop
 
@@ -70,7 +70,7 @@ def test_the_file_is_kept_no_longer_than_it_is_needed(made: Segment) -> None:
 def test_lines_that_are_refused_say_why(made: Segment, fake_shop: FakeShop) -> None:
     blocked = fake_shop.add_customer(email="Blocked@example.com")
     guest("gone@example.com")
-    pipeline.erase(email="gone@example.com")
+    persons.erase(email="gone@example.com")
     contacts.suppress("blocked@example.com", channel="email", reason="complaint")
     content = (
         "customer_id,email\n"
@@ -236,3 +236,38 @@ def test_a_large_file_takes_few_statements(made: Segment, django_assert_max_num_
     assert set(Touched.objects.values_list("contact_id", flat=True)) == set(
         Contact.objects.values_list("pk", flat=True)
     )
+
+
+def test_further_columns_set_declared_attributes(made: Segment) -> None:
+    contacts.declare_attribute("points", "number", keeps_history=True)
+    contacts.declare_attribute("is_vip", "boolean")
+    contacts.declare_attribute("likes", "tags")
+    guest("ben@example.com")
+
+    done = run(
+        made,
+        b"email,Points,is_vip,likes\nann@example.com,3000.50,yes,tea|honey\nben@example.com,,no,\ncem@example.com,many,,\n",
+    )
+
+    assert dict(Contact.objects.exclude(attributes={}).values_list("email", "attributes")) == {
+        "ann@example.com": {"points": 3000.5, "is_vip": True, "likes": ["tea", "honey"]},
+        "ben@example.com": {"is_vip": False},
+    }
+    assert done.errors == [{"line": 4, "message": "'points' has to be a number below 10^15."}]
+    assert (done.added_count, done.refused_count) == (2, 1)
+    assert AttributeChange.objects.get().source == "import"
+
+
+def test_a_dry_run_sets_no_attribute(made: Segment) -> None:
+    contacts.declare_attribute("points", "number", keeps_history=True)
+
+    run(made, b"email,points\nann@example.com,5\n", is_dry_run=True)
+
+    assert not AttributeChange.objects.exists()
+
+
+def test_a_file_with_attributes_alone_names_nobody(made: Segment) -> None:
+    contacts.declare_attribute("points", "number")
+
+    with pytest.raises(InvalidInput, match="must name the columns"):
+        audience.start_import(made.pk, b"points\n5\n")

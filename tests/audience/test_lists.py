@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crm_plugin import audience, clock, contacts, pipeline
+from crm_plugin import audience, clock, contacts, persons, pipeline
 from crm_plugin.audience import Segment
 from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.models import Contact, Inbox, Member
@@ -34,7 +34,7 @@ def test_nobody_gets_in_who_is_nobody_or_must_not_be_written_to() -> None:
     made = audience.create_segment("List")
     visitor = Contact.objects.create(created_at=clock.now()).pk
     erased, bounced, manual = guest("gone@example.com"), guest("bounced@example.com"), guest("manual@example.com")
-    pipeline.erase(email="gone@example.com")
+    persons.erase(email="gone@example.com")
     contacts.suppress("bounced@example.com", channel="email", reason="hard_bounce")
     contacts.suppress("manual@example.com", channel="email", reason="manual")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from crm_plugin import activity, audience, clock, contacts, pipeline
+from crm_plugin import activity, audience, clock, contacts, persons, pipeline
 from crm_plugin.audience import Segment
 from crm_plugin.models import Activity, Enrollment, Inbox, Member, Message, Touched
 from crm_plugin.shop import Fact, FactKind
@@ -214,7 +214,7 @@ def test_merges_and_erasures_while_segments_are_built_and_followed(fake_shop: Fa
 
     def erase() -> None:
         for n in range(3):
-            pipeline.erase(email=f"other{n}@example.com")
+            persons.erase(email=f"other{n}@example.com")
 
     together(pipeline.pump, pipeline.upkeep_audience, pipeline.pump, erase)
     quiet()
@@ -307,7 +307,7 @@ def test_a_merchant_edits_and_the_drain_goes_on_while_a_segment_is_built(monkeyp
     started = time.monotonic()
     does("ben@example.com", "liked", product_id="1")
     pipeline.pump()
-    pipeline.erase(email="ann@example.com")
+    persons.erase(email="ann@example.com")
     audience.update_segment(segment.pk, rule={"include": did("liked")})
     took = time.monotonic() - started
     followed, waiting = emails(other), Touched.objects.count()

@@ -82,6 +82,7 @@ def acts(now: datetime) -> st.SearchStrategy[Act]:
             Act,
             kind=st.sampled_from(["coupon_issued", "coupon_used"]),
             at=at,
+            order=orders,
             subject=st.sampled_from(["TEN-1", "TEN-2", "X"]),
             expires_at=st.one_of(st.none(), at),
         ),

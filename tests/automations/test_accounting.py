@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
-from crm_plugin import activity, automations, clock, contacts, pipeline
+from crm_plugin import activity, automations, clock, contacts, coupons, pipeline
 from crm_plugin.automations.accounting import Line, explain_message, explain_one
 from crm_plugin.automations.accounting.wording import REASONS, SENTENCES, Code
+from crm_plugin.coupons import Issued, Request
 from crm_plugin.errors import NotFound
 from crm_plugin.messaging import Reason
 from crm_plugin.models import Campaign, Contact, Enrollment, Message, ScheduleSlot, Timer
 from crm_plugin.shop import Customer, Fact, FactKind, ShopIdentity
+from tests.automations.coupon_story import percent
 from tests.fake_shop import FakeShop
 from tests.stories import definition, on, open_shop, running, send, wait
 
@@ -249,6 +252,8 @@ def test_an_activity_from_before_the_campaign_ran(ada: Contact):
         ({"what": {"shop_channels": ["kr"]}}, {}, Code.OTHER_SHOP_CHANNEL),
         ({"what": {"subject": {"op": "is", "value": "x"}}}, {}, Code.OTHER_SUBJECT),
         ({"amount": {"op": "gte", "value": 100_000, "currency": "EUR"}}, {}, Code.OTHER_AMOUNT),
+        ({"said": [{"key": "by", "value": "staff"}]}, {"data": {"by": "campaign"}}, Code.OTHER_DATA),
+        ({"said": [{"key": "by", "value": "staff"}]}, {}, Code.OTHER_DATA),
     ],
 )
 def test_the_filter_that_was_not_passed_is_named(
@@ -304,12 +309,18 @@ def test_a_day_that_nobody_knows(ada: Contact):
 def test_coupons_are_told(ada: Contact):
     campaign = running({"type": "coupon_expiry", "at": "10:00"})
     before = explain_message(ada.pk, campaign.pk)
-    did(FactKind.COUPON_ISSUED, ada, subject="HELLO", data={"expires_on": "2027-03-20"})
+    with clock.travel(to=NOON), transaction.atomic():
+        wanted = [Request(key="1", contact_id=ada.pk, occasion="staff:hello")]
+        got = coupons.issue(percent(10, expires_in_days=19).pk, wanted)["1"]
+    assert isinstance(got, Issued)
 
     after = explain_message(ada.pk, campaign.pk)
+    coupons.withdraw(got.coupon_id)
+    withdrawn = explain_message(ada.pk, campaign.pk, language="ko")
 
     assert "no_coupon" in codes(before)
-    assert find(after, Code.HAS_COUPON).sentence == "The coupon HELLO ends on 2027-03-20; not used."
+    assert find(after, Code.HAS_COUPON).sentence == f"The coupon {got.code} ends on 2027-03-20; not used."
+    assert find(withdrawn, Code.HAS_COUPON).sentence == f"쿠폰 {got.code}은(는) 2027-03-20에 만료됩니다 (취소됨)."
 
 
 def test_a_timer_that_runs_and_a_cart_that_does_not_wait(ada: Contact):

@@ -116,7 +116,8 @@ NO_WAIT = wait("short", seconds=0)
         ([{"type": "webhook", "id": "w", "url": "http://example.com/"}], "0.url"),
         ([{"type": "tag", "id": "t", "name": "tags"}], "0"),
         ([{"type": "list", "id": "l", "segment": 0}], "0.segment"),
-        ([{"type": "issue_coupon", "id": "c", "voucher": ""}], "0.voucher"),
+        ([{"type": "issue_coupon", "id": "c", "coupon": 0}], "0.coupon"),
+        ([{"type": "issue_coupon", "id": "c", "coupon": 5, "per": "order"}], "0.per"),
         ([{"type": "set_attribute", "id": "s", "name": "Points"}], "0.name"),
     ],
 )

@@ -1,20 +1,16 @@
-"""The steps that change something about the person: a coupon, an attribute, tags, a list."""
+"""The steps that change something about the person: an attribute, tags, a list."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from crm_plugin import activity, audience, automations, clock, contacts, merchant, pipeline
-from crm_plugin.automations import coupons
+from crm_plugin import activity, audience, automations, clock, contacts, pipeline
 from crm_plugin.automations.checking import check_attributes, check_lists
-from crm_plugin.automations.coupons import IssuedCoupon, check_coupons
 from crm_plugin.automations.definition import Definition
 from crm_plugin.errors import InvalidInput
 from crm_plugin.models import Contact, Enrollment, Touched
@@ -23,53 +19,6 @@ from tests.stories import definition, on, running, wait
 from tests.together import together
 
 pytestmark = pytest.mark.django_db
-
-#: 23:30 in Berlin, the shop's zone.
-LATE = datetime(2026, 6, 3, 21, 30, tzinfo=UTC)
-
-
-@dataclass
-class FakeIssuer:
-    """Issues codes until there are none left; the same run gets the same one."""
-
-    left: int = 1000
-    error: Exception | None = None
-    calls: list[int] = field(default_factory=list)
-    issued: dict[int, IssuedCoupon] = field(default_factory=dict)
-
-    def issue(self, voucher, people, *, expires_in_days):
-        self.calls.append(len(people))
-        if self.error is not None:
-            raise self.error
-        for run_id in people:
-            if run_id not in self.issued and self.left:
-                self.left -= 1
-                self.issued[run_id] = IssuedCoupon(f"{voucher}-{run_id}", self._last_day(expires_in_days), "Come back")
-        return {run_id: self.issued.get(run_id) for run_id in people}
-
-    def _last_day(self, days):
-        return None if days is None else clock.now().astimezone(merchant.zone()).date() + timedelta(days=days)
-
-
-@pytest.fixture
-def issuer():
-    """A shop that issues codes."""
-    fake = FakeIssuer()
-    before = coupons.install_issuer(fake)
-    yield fake
-    coupons.install_issuer(before)
-
-
-@pytest.fixture
-def no_issuer():
-    """A shop that issues none."""
-    before = coupons.install_issuer(None)
-    yield
-    coupons.install_issuer(before)
-
-
-def coupon(**more):
-    return {"type": "issue_coupon", "id": "gift", "voucher": "WINBACK15", **more}
 
 
 def attribute(name="grade", **more):
@@ -100,90 +49,6 @@ def advance():
 
 def parsed(*steps):
     return Definition.parse(definition(on("signed_up"), steps))
-
-
-# Coupons
-
-
-@pytest.mark.feature(20)
-def test_each_gets_a_code_of_their_own_that_expires_after_seven_days_of_the_shops_zone(shoppers, issuer):
-    with clock.travel(to=LATE):
-        running(on("signed_up"), [coupon(expires_in_days=7), wait()])
-        enter(*shoppers(3))
-        advance()
-
-    given = [run.context["coupon"] for run in Enrollment.objects.all()]
-    assert len({one["code"] for one in given}) == 3
-    assert {one["expires_on"] for one in given} == {"2026-06-10"}
-    assert {one["name"] for one in given} == {"Come back"}
-    assert issuer.calls == [3]
-
-
-@pytest.mark.feature(26)
-def test_the_code_stands_beside_what_the_run_knew_already(ann, issuer):
-    running(on("signed_up"), [coupon(), wait()])
-    enter(ann, data={"source": "footer"})
-
-    advance()
-
-    context = Enrollment.objects.get().context
-    assert context["coupon"] == {"code": context["coupon"]["code"], "expires_on": None, "name": "Come back"}
-    assert (context["kind"], context["data"]) == ("signed_up", {"source": "footer"})
-
-
-@pytest.mark.parametrize(("on_failure", "ends"), [("exit", ("exited", "no_coupon", 0)), ("go_on", ("active", "", 1))])
-def test_who_gets_no_code_ends_or_goes_on_without(shoppers, issuer, on_failure, ends):
-    issuer.left = 2
-    running(on("signed_up"), [coupon(on_failure=on_failure), wait()])
-    enter(*shoppers(5))
-
-    advance()
-
-    found = Counter(Enrollment.objects.values_list("state", "reason", "step"))
-    assert found == Counter({("active", "", 1): 2}) + Counter({ends: 3})
-    assert Enrollment.objects.filter(context__has_key="coupon").count() == 2
-
-
-def test_an_issuer_that_breaks_gives_nobody_a_code_and_stops_nobody(ann, issuer, caplog):
-    issuer.error = RuntimeError("the shop is closed")
-    running(on("signed_up"), [coupon(on_failure="go_on"), wait()])
-    enter(ann)
-
-    with caplog.at_level(logging.ERROR):
-        advance()
-
-    assert (Enrollment.objects.get().step, "no coupons of voucher" in caplog.text) == (1, True)
-
-
-def test_a_pass_that_was_rolled_back_asks_again_and_gets_the_same_code(ann, issuer):
-    running(on("signed_up"), [coupon(), wait()])
-    enter(ann)
-    with transaction.atomic():
-        automations.advance(10)
-        transaction.set_rollback(True)
-
-    advance()
-
-    assert len(issuer.issued) == 1
-    assert Enrollment.objects.get().context["coupon"]["code"] == next(iter(issuer.issued.values())).code
-
-
-def test_without_an_issuer_a_campaign_that_issues_coupons_cannot_run(no_issuer):
-    with pytest.raises(InvalidInput) as error:
-        check_coupons(parsed(wait(), coupon()))
-
-    assert (error.value.field, error.value.code) == ("definition.steps.1", "COUPONS_UNAVAILABLE")
-    assert not coupons.is_available()
-
-
-def test_with_an_issuer_it_can(issuer):
-    check_coupons(parsed(coupon()))
-
-    assert coupons.is_available()
-
-
-def test_a_coupon_is_kept_as_plain_json():
-    assert IssuedCoupon("A", date(2026, 1, 2), "N").to_json() == {"code": "A", "expires_on": "2026-01-02", "name": "N"}
 
 
 # Attributes and tags

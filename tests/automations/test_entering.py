@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from crm_plugin import clock, contacts, pipeline
+from crm_plugin import clock, contacts, persons
 from crm_plugin.automations.entering import MAX_SUBJECT, Entrant, Key, enroll, key_of
 from crm_plugin.automations.triggers import Concurrency, Reentry
 from crm_plugin.models import Campaign, Contact, Enrollment
@@ -157,7 +157,7 @@ def test_of_two_in_one_batch_that_may_enter_again_after_days_one_does(campaign, 
 
 def test_who_was_erased_or_is_unknown_does_not_enter(campaign, ann):
     visitor = Contact.objects.create(created_at=NOW, last_seen_at=NOW)
-    pipeline.erase(email="ann@example.com")
+    persons.erase(email="ann@example.com")
 
     with transaction.atomic():
         assert enroll([entrant(campaign, one) for one in (ann, visitor)]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
-from crm_plugin import activity, automations, clock, contacts, merchant, pipeline
+from crm_plugin import activity, automations, clock, contacts, coupons, merchant, pipeline
 from crm_plugin.automations.foreseeing import DryRun, Outcome, dry_run
 from crm_plugin.automations.foreseeing.reading import reading
+from crm_plugin.coupons import Coupon
 from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.models import Campaign, Contact, Enrollment, Message, Segment, SplitTest, Timer
 from crm_plugin.shop import Customer, Fact, FactKind, ShopIdentity
+from tests.automations.coupon_story import gift, issue, percent, pool
 from tests.fake_shop import FakeShop
 from tests.stories import definition, open_shop, running, send, wait
 
@@ -279,22 +282,63 @@ def test_a_birthday_at_the_persons_own_ten_o_clock(shoppers: Shoppers):
 @pytest.mark.feature(27)
 def test_coupons_that_end_soon_are_one_message(shoppers: Shoppers):
     (ann,) = shoppers(1)
-    for code in ("A", "B"):
-        activity.record(
-            Fact(
-                kind=FactKind.COUPON_ISSUED,
-                source_key=f"coupon:{code}",
-                customer_id=ann.customer_id,
-                subject=code,
-                data={"expires_on": "2027-03-06", "name": code},
-            )
-        )
+    for name in ("A", "B"):
+        issue(percent(10, name=name, expires_in_days=5), ann)
     pipeline.pump()
     campaign = running({"type": "coupon_expiry", "days_before": 3, "at": "10:00"})
 
     found = dry_run(campaign.pk)
 
     assert told(found) == [("mail", datetime(2027, 3, 3, 10, tzinfo=UTC), "would_send", "")]
+
+
+def test_who_would_get_a_coupon_is_told_and_nobody_gets_one(shoppers: Shoppers):
+    shoppers(3)
+    small, away = pool("P-1", "P-2"), percent(20, name="Gone")
+    steps = [
+        gift(percent(10, name="Ten")),
+        gift(small, id="partner"),
+        gift(away, id="gone", on_failure="go_on"),
+        send(),
+    ]
+    campaign = running(daily("13:00"), steps)
+    coupons.archive_template(away.pk)
+
+    found = dry_run(campaign.pk)
+
+    assert Counter(
+        (one.step_id, one.outcome.value, one.subject) for one in found.foreseen if one.step_id != "mail"
+    ) == {
+        ("gift", "gets_coupon", "Ten"): 3,
+        ("partner", "gets_coupon", "Partner"): 3,
+    }
+    assert "runs_dry" in {remark.code for remark in found.remarks}
+    assert not Coupon.objects.exclude(state="free").exists()
+    assert [one.count for one in found.totals if one.outcome == "gets_coupon"] == [3, 3]
+
+
+def test_whoever_can_get_no_coupon_is_told_to_leave(shoppers: Shoppers):
+    shoppers(2)
+    away, enough = percent(20), pool("P-1", "P-2")
+    coupons.archive_template(away.pk)
+    steps = [gift(enough, id="partner"), gift(away), send()]
+
+    found = dry_run(definition=definition(daily("13:00"), steps))
+
+    assert Counter((one.step_id, one.outcome.value, one.reason) for one in found.foreseen) == {
+        ("partner", "gets_coupon", ""): 2,
+        ("gift", "exits", "no_coupon"): 2,
+    }
+    assert "runs_dry" not in {remark.code for remark in found.remarks}
+
+
+def test_a_run_about_no_product_gets_no_coupon_for_its_products(shoppers: Shoppers):
+    shoppers(1)
+    steps = [gift(percent(10), for_items=True), send()]
+
+    found = dry_run(definition=definition(daily("13:00"), steps))
+
+    assert [(one.outcome.value, one.reason) for one in found.foreseen] == [("exits", "no_coupon")]
 
 
 def test_timers_that_run_are_told_and_so_is_their_ladder(shoppers: Shoppers):

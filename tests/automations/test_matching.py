@@ -436,6 +436,27 @@ def test_an_order_brings_what_was_bought_in_it(fake_shop, ann):
     assert run.context["order_ref"] == order.order_ref
 
 
+@pytest.mark.parametrize(
+    ("said", "data", "starts"),
+    [
+        ([{"key": "by", "value": "staff"}], {"by": "staff"}, True),
+        ([{"key": "by", "value": "staff"}], {"by": "campaign"}, False),
+        ([{"key": "by", "value": "staff"}], {}, False),
+        ([{"key": "by", "op": "is_not", "value": "campaign"}], {"by": "staff"}, True),
+        ([{"key": "by", "op": "is_not", "value": "campaign"}], {"by": "campaign"}, False),
+        ([{"key": "by", "op": "is_not", "value": "campaign"}], {}, True),
+        ([{"key": "stars", "value": 5}, {"key": "is_first", "value": True}], {"stars": 5, "is_first": True}, True),
+        ([{"key": "stars", "value": 5}, {"key": "is_first", "value": True}], {"stars": 5, "is_first": False}, False),
+    ],
+)
+def test_what_an_activity_came_with_decides(ann, said, data, starts):
+    running(on("custom") | {"said": said}, [wait(), send()])
+    activity.record(Fact(kind=FactKind.CUSTOM, source_key="c", customer_id=ann.customer_id, subject="quiz", data=data))
+    pipeline.pump()
+
+    assert Enrollment.objects.exists() is starts
+
+
 def test_a_coupon_is_known_to_the_run_that_it_starts(ann):
     running(on("coupon_issued"), [wait(), send()])
     for code, day in (("SPRING", "2027-03-31"), ("BROKEN", "soon")):
@@ -445,12 +466,12 @@ def test_a_coupon_is_known_to_the_run_that_it_starts(ann):
                 source_key=code,
                 customer_id=ann.customer_id,
                 subject=code,
-                data={"expires_on": day, "name": "Spring"},
+                data={"expires_on": day, "name": "Spring"} | ({"coupon_id": 81} if code == "SPRING" else {}),
             )
         )
     pipeline.pump()
 
     assert [run.context["coupon"] for run in Enrollment.objects.order_by("subject_key")] == [
         {"code": "BROKEN", "expires_on": None, "name": "Spring"},
-        {"code": "SPRING", "expires_on": "2027-03-31", "name": "Spring"},
+        {"id": 81, "code": "SPRING", "expires_on": "2027-03-31", "name": "Spring"},
     ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from crm_plugin import activity, automations, clock, contacts, messaging, pipeline
+from crm_plugin import activity, automations, clock, contacts, messaging, persons, pipeline
 from crm_plugin.contacts import Merge, Person
 from crm_plugin.messaging.models import WebhookCall
 from crm_plugin.models import Enrollment, Message, ScheduleSlot, Timer
@@ -158,7 +158,7 @@ def test_who_is_forgotten_leaves_only_counts(ann):
     call = webhook_call(run)
     Timer.objects.create(campaign=campaign, contact=run.contact, starts_at=clock.now(), due_at=clock.now())
 
-    pipeline.erase(customer_id=ann.customer_id)
+    persons.erase(customer_id=ann.customer_id)
 
     run.refresh_from_db()
     call.refresh_from_db()

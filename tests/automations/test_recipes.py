@@ -23,6 +23,7 @@ from crm_plugin.automations.triggers import WAVES, ActivityTrigger, CouponExpiry
 from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.messaging import MessageClass, TemplateSource, liquid, variables
 from crm_plugin.messaging.tracking import Found, Links
+from crm_plugin.models import CouponTemplate
 from crm_plugin.money import Money
 from tests.stories import open_shop
 
@@ -34,12 +35,17 @@ PEOPLE = [("", ""), ("Ada", ""), ("지우", "김")]
 CART = {"url": "https://shop.example/cart/7/", "count": 2, "quantity": 3, "total": Money(Decimal(129), "EUR")}
 COUPON = {"code": "K7MQ-2D", "expires_on": date(2027, 3, 10), "name": ""}
 BRAND = {"logo_url": "", "color": "#1a1a1a", "ink": "#ffffff", "footer": ""}
-ORDER = {"number": "100042", "total": Money(Decimal(80), "EUR")}
+ORDER = {
+    "number": "100042",
+    "total": Money(Decimal(80), "EUR"),
+    "confirm_url": "https://shop.example/crm/receipt/abc/",
+}
 ITEM = {
     "name": "Stoneware vase, tall", "url": "https://shop.example/vase/", "image_url": "https://shop.example/vase.jpg",
     "price": "€40.00", "regular_price": "€50.00", "baseline_price": "€50.00", "drop_percent": 20, "available": 3,
+    "review_url": "https://shop.example/crm/review/abc/",
 }  # fmt: skip
-PLAIN = ITEM | {"name": "Bowl", "image_url": "", "regular_price": "€40.00", "available": None}
+PLAIN = ITEM | {"name": "Bowl", "image_url": "", "regular_price": "€40.00", "available": None, "review_url": ""}
 
 needs_hangul = re.compile(r"[가-힣]")
 
@@ -134,9 +140,8 @@ def visible(html: str) -> str:
 @pytest.mark.feature(73)
 def test_a_recipe_runs_after_the_sender_and_the_consent_text_were_filled_in(fake_shop, name):
     open_shop(consent_text=CONSENT["en"])
-    prepare(name)
 
-    campaign = automations.publish(automations.create_campaign(name=name, definition=recipe(name)).pk)
+    campaign = automations.publish(automations.create_from_recipe(name, name=name).pk)
 
     assert campaign.state == "running"
 
@@ -203,9 +208,12 @@ def test_preparing_declares_the_attributes_that_a_recipe_asks_for(fake_shop):
         prepare("points_reminder")
         prepare("win_back")
 
-    assert [(one.name, one.kind, one.label) for one in contacts.attributes()] == [
-        ("birthday", "date", "Name day"),
-        ("points", "number", "Points"),
+    declared = [
+        (one.name, one.kind, one.label, one.is_shown_to_customer, one.keeps_history) for one in contacts.attributes()
+    ]
+    assert declared == [
+        ("birthday", "date", "Name day", False, False),
+        ("points", "number", "Points", True, True),
     ]
 
 
@@ -327,16 +335,58 @@ def test_every_address_in_the_text_is_tracked(name, step_id, language):
         assert all(re.match(r"https://shop\.example/crm/(click|unsubscribe|preferences)/", one) for one in addresses)
 
 
-def test_a_coupon_step_is_all_that_an_offer_needs():
-    wanted = recipe("liked_offer")
-    wanted["steps"].insert(0, {"type": "issue_coupon", "id": "coupon", "voucher": "LIKED15", "expires_in_days": 7})
-
-    assert [step.type for step in Definition.parse(wanted).steps] == ["issue_coupon", "send"]
+def test_an_offer_shows_the_code_and_reads_well_without_one():
     for language in LANGUAGES:
         with_code = write("liked_offer", "mail", language, coupon=COUPON)
         assert COUPON["code"] in with_code.text
         assert COUPON["code"] in with_code.html
         assert with_code.subject != write("liked_offer", "mail", language).subject
+
+
+@pytest.mark.feature(72)
+@pytest.mark.parametrize(("language", "words"), [("en", "Only 3 left"), ("ko", "재고 3개 남음")])
+@pytest.mark.parametrize("name", ["liked_offer", "cart_offer"])
+def test_an_offer_says_how_many_are_left_when_they_are_few(name, language, words):
+    few, many = (write(name, "mail", language, items=[one], coupon=COUPON) for one in (ITEM, ITEM | {"available": 60}))
+
+    assert words in few.text
+    assert words in visible(few.html)
+    assert not re.search(r"Only 60|60개", many.text + visible(many.html))
+
+
+def steps_of(name: str, **more: Any) -> list[str]:
+    return [op.step.type for op in Definition.parse(recipe(name, **more)).program.ops]
+
+
+@pytest.mark.django_db
+def test_a_campaign_of_a_recipe_comes_with_the_coupon_that_it_gives(fake_shop):
+    open_shop(default_language="ko")
+
+    campaigns = [automations.create_from_recipe("win_back", name=f"Come back {n}") for n in range(2)]
+
+    programs = [Definition.parse(one.draft).program for one in campaigns]
+    steps = [op.step for program in programs for op in program.ops if op.step.type == "issue_coupon"]
+    rows = {row.pk: row for row in CouponTemplate.objects.all()}
+    assert [step.coupon for step in steps] == sorted(rows)
+    assert {(row.name, row.expires_in_days, row.terms["percent"]) for row in rows.values()} == {
+        ("다시 만나 반가워요 15% 할인", 7, "15")
+    }
+
+
+def test_without_its_coupons_a_recipe_is_the_same_without_the_steps_that_give_them():
+    gifts = {"coupon": 81}
+
+    for name in ("win_back", "liked_offer", "second_purchase", "cart_offer", "review_reward"):
+        with_gift, without = steps_of(name, gifts=gifts), steps_of(name)
+        assert with_gift.count("issue_coupon") == 1
+        assert [kind for kind in with_gift if kind != "issue_coupon"] == without
+
+
+@pytest.mark.django_db
+def test_a_recipe_that_gives_nothing_makes_no_coupon(fake_shop):
+    automations.create_from_recipe("cart_reminder", name="Carts")
+
+    assert not CouponTemplate.objects.exists()
 
 
 def test_each_rung_of_the_win_back_ladder_has_a_mail_of_its_own():
@@ -354,7 +404,7 @@ def test_each_rung_of_the_win_back_ladder_has_a_mail_of_its_own():
 
 
 def test_what_nobody_waits_for_does_not_come_at_night():
-    """Exempt: what the person did a moment ago, prices that may rise again, an hour in the person's own zone."""
+    """Exempt: what the person did a moment ago or asked for, prices that may rise again, an hour in their own zone."""
     awake = {
         name
         for name in NAMES
@@ -363,6 +413,7 @@ def test_what_nobody_waits_for_does_not_come_at_night():
 
     assert awake == {
         "liked_price_drop", "carted_price_drop", "birthday", "first_purchase_anniversary", "purchase_confirm",
+        "back_in_stock",
     }  # fmt: skip
     for name in NAMES:
         if definition(name).quiet_hours is None:

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crm_plugin import activity, automations, clock, contacts, pipeline
-from crm_plugin.automations.recipes import prepare, recipe
-from crm_plugin.models import Enrollment
+from crm_plugin.coupons import Coupon
+from crm_plugin.models import Enrollment, Message
 from crm_plugin.shop import Customer, Fact, FactKind
 from tests.automations import timer_story
+from tests.automations.coupon_story import code_of
 from tests.fake_shop import FakeShop
 from tests.fake_trade import order_facts, signed_up
 from tests.stories import consenting, open_shop
@@ -34,8 +35,7 @@ def runs(fake_shop: FakeShop) -> Callable[[str], None]:
                 caps=[{"channel": "email", "count": 1, "hours": 16}],
                 languages=["en", "ko"],
             )
-            prepare(name)
-            automations.publish(automations.create_campaign(name=name, definition=recipe(name)).pk)
+            automations.publish(automations.create_from_recipe(name, name=name).pk)
 
     return start
 
@@ -112,6 +112,96 @@ def test_who_does_not_order_again_hears_after_three_six_and_twelve_months_each_t
     ]
 
 
+def test_half_a_year_later_there_is_a_code_of_15_percent_for_a_week(fake_shop, mailoutbox, runs):
+    runs("win_back")
+    ann, bob = member(fake_shop, "ann"), member(fake_shop, "bob")
+    for one in (ann, bob):
+        order(fake_shop, one, START)
+
+    for day in (90, 180):
+        work((START + timedelta(days=day)).replace(hour=11, minute=5))
+
+    first, second = (mailoutbox[:2], mailoutbox[2:])
+    assert not any("code" in mail.body.lower() for mail in first)
+    assert {
+        mail.to[0]: code_of(one) in mail.body for one in (ann, bob) for mail in second if mail.to == [one.email]
+    } == {
+        ann.email: True,
+        bob.email: True,
+    }
+    assert code_of(ann) != code_of(bob)
+    row = Coupon.objects.get(code=code_of(ann))
+    assert row.expires_on == (START + timedelta(days=187)).date()
+    assert fake_shop.series_rows[row.series.shop_ref].terms.percent == 15
+
+
+def test_the_first_order_brings_a_code_for_the_second_and_both_mails_show_it(fake_shop, mailoutbox, runs):
+    runs("second_purchase")
+    ann = member(fake_shop, "ann")
+    order(fake_shop, ann, START)
+
+    work(*mornings_and_evenings(START, days=20))
+
+    assert [mail.subject for mail in mailoutbox] == ["Thank you for your first order", "Ready for something new?"]
+    assert [code_of(ann) in mail.body for mail in mailoutbox] == [True, True]
+
+
+def test_a_liked_product_is_offered_with_a_code_that_is_good_for_it_alone(fake_shop, mailoutbox, runs):
+    runs("liked_offer")
+    ann = member(fake_shop, "ann")
+    vase = fake_shop.add_product(price=40, name="Vase", stock=40)
+    with clock.travel(to=START):
+        fake_shop.like(ann.customer_id, vase.whole)
+        pipeline.pump()
+    fake_shop.set_stock(vase.ref, 3)
+
+    work(*mornings_and_evenings(START, days=9))
+
+    (mail,) = mailoutbox
+    assert mail.subject == "A coupon: Vase"
+    assert f"10 % off what you like: {code_of(ann)}" in mail.body
+    assert "Vase: €40.00 (Only 3 left)" in mail.body
+    terms = fake_shop.series_rows[Coupon.objects.get().series.shop_ref].terms
+    assert (terms.percent, terms.product_ids) == (10, (vase.product_id,))
+
+
+def test_what_was_liked_and_sold_out_is_not_offered(fake_shop, mailoutbox, runs):
+    runs("liked_offer")
+    ann = member(fake_shop, "ann")
+    vase = fake_shop.add_product(price=40, name="Vase", stock=0)
+    with clock.travel(to=START):
+        fake_shop.like(ann.customer_id, vase.whole)
+        pipeline.pump()
+
+    work(*mornings_and_evenings(START, days=9))
+
+    assert mailoutbox == []
+    assert Message.objects.get().reason == "sold_out"
+
+
+def published(at: datetime, customer: Customer, number: int, *, score: int) -> None:
+    """Tell that a review of somebody can be read now."""
+    who, key = customer.customer_id, f"crm_review:{number}:published"
+    fact = {"kind": FactKind.REVIEW_PUBLISHED, "customer_id": who, "product_id": str(number)}
+    with clock.travel(to=at):
+        activity.record(Fact(**fact, source_key=key, data={"score": score}))
+        pipeline.pump()
+
+
+def test_a_published_review_is_rewarded_once_whatever_the_stars(fake_shop, mailoutbox, runs):
+    runs("review_reward")
+    happy, angry = member(fake_shop, "happy"), member(fake_shop, "angry")
+
+    published(START, happy, 1, score=5)
+    published(START, angry, 2, score=1)
+    work(START)
+    published(START + timedelta(days=1), happy, 3, score=5)
+    work(START + timedelta(days=1))
+
+    assert {mail.to[0]: mail.body.count("THX") > 0 for mail in mailoutbox} == {happy.email: True, angry.email: True}
+    assert len(mailoutbox) == Coupon.objects.count() == 2
+
+
 def test_a_week_after_delivery_one_request_with_a_link_for_each_product_and_one_reminder(fake_shop, mailoutbox, runs):
     runs("review_request")
     ann = member(fake_shop, "ann")
@@ -156,7 +246,7 @@ def left_alone(fake_shop: FakeShop) -> Customer:
     with timer_story.time("08:00"):
         open_shop(consent_text="You agreed when you signed up.")
         for name in ("cart_reminder", "checkout_reminder"):
-            automations.publish(automations.create_campaign(name=name, definition=recipe(name)).pk)
+            automations.publish(automations.create_from_recipe(name, name=name).pk)
         ann = member(fake_shop, "ann")
     with timer_story.time("10:00"):
         timer_story.fill(fake_shop, "c1", fake_shop.add_product(price=50, name="Vase"), customer_id=ann.customer_id)
@@ -197,3 +287,42 @@ def test_an_order_ends_the_reminders(fake_shop, left_alone, mailoutbox):
 
     assert [mail.subject for mail in mailoutbox] == ["You left something in your cart"]
     assert Enrollment.objects.get().state == "converted"
+
+
+@pytest.fixture
+def offered(fake_shop: FakeShop) -> tuple[FakeShop, Customer]:
+    """Somebody who put two things into their cart at ten o'clock, while the recipe for an offer runs."""
+    with timer_story.time("08:00"):
+        open_shop(consent_text="You agreed when you signed up.")
+        automations.publish(automations.create_from_recipe("cart_offer", name="Offer").pk)
+        ann = member(fake_shop, "ann")
+    with timer_story.time("10:00"):
+        goods = [fake_shop.add_product(price=50, name=name, stock=4) for name in ("Vase", "Bowl")]
+        timer_story.fill(fake_shop, "c1", *goods, customer_id=ann.customer_id)
+    timer_story.work("10:00")
+    return fake_shop, ann
+
+
+def test_a_cart_that_was_left_for_two_days_gets_a_code_that_is_good_for_what_is_in_it(offered, mailoutbox):
+    shop, ann = offered
+    for day, moment in ((1, "10:00"), (2, "09:59"), (2, "10:00"), (2, "10:01"), (3, "10:00"), (4, "10:00")):
+        timer_story.work(moment, day=day)
+
+    (mail,) = mailoutbox
+    assert mail.subject == "An offer for Vase"
+    assert f"10 % off what is in your cart: {code_of(ann)}" in mail.body
+    assert mail.body.count("(Only 4 left)") == 2
+    terms = shop.series_rows[Coupon.objects.get().series.shop_ref].terms
+    assert terms.product_ids == tuple(sorted(line.product_id for line in shop.cart_rows["c1"].lines))
+
+
+def test_the_next_cart_within_a_month_gets_no_offer(offered, mailoutbox):
+    shop, ann = offered
+    for day, moment in ((2, "10:00"), (2, "10:01")):
+        timer_story.work(moment, day=day)
+    with timer_story.time("12:00", day=5):
+        timer_story.fill(shop, "c1", shop.add_product(price=9, name="Cup"), customer_id=ann.customer_id)
+    for day, moment in ((5, "12:00"), (7, "12:00"), (7, "12:01")):
+        timer_story.work(moment, day=day)
+
+    assert len(mailoutbox) == Coupon.objects.count() == 1

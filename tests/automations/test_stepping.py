@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from crm_plugin import activity, automations, clock, contacts, messaging, pipeline
+from crm_plugin import activity, automations, clock, contacts, messaging, persons, pipeline
 from crm_plugin.models import Campaign, Contact, Enrollment, Interest, Message
 from crm_plugin.shop import Fact, FactKind
 from tests.fake_trade import order_facts
@@ -326,7 +326,7 @@ def test_erasing_ends_the_runs_and_forgets_what_they_were_about(fake_shop, ann, 
     fake_shop.like(ann.customer_id, fake_shop.add_product().whole)
     pipeline.pump()
 
-    pipeline.erase(customer_id=ann.customer_id)
+    persons.erase(customer_id=ann.customer_id)
     with clock.travel(by=timedelta(seconds=61)):
         pipeline.pump()
         pipeline.deliver()

@@ -22,6 +22,7 @@ FOOTER = {"type": "footer"}
 ITEM = {
     "name": "Vase <1>", "url": "https://shop.example/vase?a=1&b=2", "image_url": "https://shop.example/vase.jpg",
     "price": "€40.00", "regular_price": "€50.00", "baseline_price": "€50.00", "drop_percent": 20, "available": 3,
+    "review_url": "https://shop.example/crm/review/abc:def/",
 }  # fmt: skip
 
 
@@ -75,6 +76,7 @@ EVERY_BLOCK = [
     {"type": "products", "layout": "grid", "columns": 2, "limit": 4},
     {"type": "products", "layout": "grid", "columns": 3, "limit": 3},
     {"type": "cart"},
+    {"type": "reviews"},
     {"type": "coupon"},
     {"type": "coupon", "code": "SPRING-10", "note": "Until Sunday"},
     {"type": "countdown", "to": "2027-03-10", "text": "The sale ends {{ left }}"},
@@ -325,3 +327,16 @@ def test_whatever_is_written_is_a_mail_or_refused_with_its_place(written):
     found = problems({"en": {"subject": "News", "blocks": [*blocks, FOOTER]}})
 
     assert all(one.field.startswith("en.blocks") for one in found)
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "Write a review"), ("ko", "후기 쓰기")])
+def test_a_reviews_block_leads_to_the_form_of_each_product_and_else_to_the_product(language, label):
+    links = Links(uuid4(), public_url="https://shop.example/crm/", found=(found := Found()))
+    items = [ITEM, ITEM | {"name": "Bowl", "review_url": "", "url": "https://shop.example/bowl"}]
+
+    html = html_of({"type": "reviews"}, language=language, items=items, **{liquid.LINKS: links})
+    text = text_of({"type": "reviews"}, language=language, items=items)
+
+    assert visible(html).count(label) == 2
+    assert {ITEM["review_url"], "https://shop.example/bowl"} <= set(found.links.values())
+    assert text.count(f"{label}: https://shop.example/crm/click/") == 2

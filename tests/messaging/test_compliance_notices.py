@@ -14,10 +14,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_shop")]
 
 FOLDER = Path(notices.__file__).parent
 NAMES = ("consent_result", "double_opt_in", "reconfirm")
+#: What is about an address that somebody typed in goes there.
+BY_MAIL = ("stock_request",)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("channel", CARRIERS)
+@pytest.mark.parametrize(
+    ("name", "channel"),
+    [*((name, channel) for name in NAMES for channel in CARRIERS), *((name, "email") for name in BY_MAIL)],
+)
 def test_a_notice_is_written_in_english_and_korean_and_advertises_nothing(name: str, channel: str) -> None:
     """Everywhere: transactional class separate from ad."""
     words = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))[channel]
@@ -29,4 +33,4 @@ def test_a_notice_is_written_in_english_and_korean_and_advertises_nothing(name: 
 
 
 def test_every_notice_is_looked_at_here() -> None:
-    assert {path.stem for path in FOLDER.glob("*.toml")} >= set(NAMES)
+    assert {path.stem for path in FOLDER.glob("*.toml")} >= {*NAMES, *BY_MAIL}

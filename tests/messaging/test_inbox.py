@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import transaction
 
-from crm_plugin import clock, contacts, messaging, pipeline
+from crm_plugin import clock, contacts, messaging, persons, pipeline
 from crm_plugin.models import Contact, InboxNote, Message
 from tests.http.collecting import CHROME
 from tests.messaging.pushing import look_at_something, person, running_push
@@ -131,7 +131,7 @@ def test_an_erased_person_leaves_no_note(ann, get_notes):
     with clock.travel(to=NOON + timedelta(hours=2)):
         look_at_something(bob)
 
-    pipeline.erase(customer_id="7")
+    persons.erase(customer_id="7")
 
     assert [note.contact_id for note in InboxNote.objects.all()] == [bob.pk]
     assert Message.objects.filter(channel="inbox").count() == 3

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from crm_plugin import audience, clock, contacts, messaging, pipeline
+from crm_plugin import audience, clock, contacts, messaging, persons, pipeline
 from crm_plugin.messaging import ReceiptKind, Told
 from crm_plugin.models import ConsentEvent, DeliveryReceipt, Member, Message, Suppression
 from crm_plugin.money import Money
@@ -158,7 +158,7 @@ def test_a_bounce_of_what_nobody_knew_tries_the_next_channel(mailed):
 def test_an_erased_persons_late_bounce_blocks_the_address_and_names_nobody(mailed):
     message = mailed()
     address = message.recipient
-    pipeline.erase(email=address)
+    persons.erase(email=address)
 
     tell(message, ReceiptKind.HARD_BOUNCE, address=address)
 

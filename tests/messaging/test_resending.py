@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from crm_plugin import automations, clock, contacts, messaging, pipeline
+from crm_plugin import automations, clock, contacts, messaging, persons, pipeline
 from crm_plugin.messaging import ReceiptKind, Told, resending
 from crm_plugin.models import Enrollment, InboxNote, Message
 from tests.stories import consenting, on, running, send, wait
@@ -155,7 +155,7 @@ def test_only_campaigns_that_go_on_or_may(campaign, failed, end, count, mailoutb
 
 def test_an_erased_person_is_nobody_to_send_to(campaign, failed):
     (message,) = failed()
-    pipeline.erase(email=message.recipient)
+    persons.erase(email=message.recipient)
 
     assert resend(message_ids=[message.pk]) == (0, 0)
     assert Message.objects.get().state == "failed"

@@ -50,7 +50,7 @@ def ask(client: ApiClient, query: str, **variables: Any) -> Any:
     assert "errors" not in answer, answer["errors"]
     (found,) = answer["data"].values()
     if isinstance(found, dict) and "errors" in found:
-        assert found["errors"] == []
+        assert found["errors"] == [], found["errors"]
     return found
 
 

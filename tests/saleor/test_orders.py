@@ -22,6 +22,15 @@ mutation($order: ID, $input: OrderFulfillInput!) { orderFulfill(order: $order, i
   fulfillments { id } errors { field code message } } }
 """
 
+GRANT = """
+mutation($id: ID!, $input: OrderGrantRefundCreateInput!) { orderGrantRefundCreate(id: $id, input: $input) {
+  grantedRefund { id } errors { field code message } } }
+"""
+RETURN = """
+mutation($order: ID!, $input: OrderReturnProductsInput!) {
+  orderFulfillmentReturnProducts(order: $order, input: $input) { errors { field code message } } }
+"""
+
 
 @pytest.fixture
 def mug(world: SaleorWorld) -> ProductRef:
@@ -119,3 +128,26 @@ def test_an_unpaid_order_counts_once_it_is_paid(mug: ProductRef) -> None:
 
     assert FactKind.ORDERED not in before
     assert [_kinds().count(kind) for kind in (FactKind.ORDERED, FactKind.PAID)] == [1, 1]
+
+
+def test_units_that_came_back_or_were_paid_back_are_counted_once(world: SaleorWorld, mug: ProductRef) -> None:
+    manager = asking.staff("manage_orders")
+    key = checkout.buy(asking.anybody(), mug, email="gus@example.com", quantity=5)
+    order = Order.objects.get()
+    line = asking.gid("OrderLine", order.lines.get().pk)
+    paid = {"transactionId": asking.gid("TransactionItem", order.payment_transactions.get().token)}
+
+    def back() -> int:
+        return world.shop.orders([str(order.pk)])[str(order.pk)].lines[0].refunded_quantity
+
+    counted = [back()]
+    asking.ask(
+        manager, RETURN, order=key, input={"orderLines": [{"orderLineId": line, "quantity": 2, "replace": False}]}
+    )
+    counted.append(back())
+    for quantity in (2, 1):  # the money for what came back, then for one more that did not
+        asking.ask(manager, GRANT, id=key, input={"lines": [{"id": line, "quantity": quantity}], **paid})
+        counted.append(back())
+    order.granted_refunds.update(status="failure")
+
+    assert (counted, back()) == ([0, 2, 2, 3], 2)

@@ -37,9 +37,14 @@ STAFF_FIELDS = {
     "crmRecipes": "{ crmRecipes(first: 1) { edges { node { name } } } }",
     "crmMessages": "{ crmMessages(first: 1) { edges { node { id } } } }",
     "crmContacts": "{ crmContacts(first: 1) { edges { node { id } } } }",
+    "crmReviews": "{ crmReviews(first: 1) { edges { node { id } } } }",
+    "crmCouponTemplates": "{ crmCouponTemplates(first: 1) { edges { node { id } } } }",
+    "crmCouponTemplate": '{ crmCouponTemplate(id: "Q3JtQ291cG9uVGVtcGxhdGU6MQ==") { id } }',
+    "crmCoupons": "{ crmCoupons(first: 1) { edges { node { id } } } }",
     "crmSettings": "{ crmSettings { senderName } }",
     "crmSegments": "{ crmSegments(first: 1) { edges { node { id } } } }",
     "crmSegment": '{ crmSegment(id: "Q3JtU2VnbWVudDox") { id } }',
+    "crmAttributeChanges": '{ crmAttributeChanges(contact: "Q3JtQ29udGFjdDox", first: 1) { edges { cursor } } }',
     "crmAttributes": "{ crmAttributes(first: 1) { edges { node { id } } } }",
     "crmListImports": "{ crmListImports(first: 1) { edges { node { id } } } }",
     "crmListImport": '{ crmListImport(id: "Q3JtTGlzdEltcG9ydDox") { id } }',
@@ -55,6 +60,8 @@ STAFF_FIELDS = {
     "crmProductsCartedNotBought": "{ crmProductsCartedNotBought { count } }",
     "crmProductsViewedNotBought": "{ crmProductsViewedNotBought { count } }",
     "crmTopInterests": "{ crmTopInterests { score } }",
+    "crmWaitingList": '{ crmWaitingList(variantId: "UHJvZHVjdFZhcmlhbnQ6MQ==", first: 1) { edges { cursor } } }',
+    "crmWaitingLists": "{ crmWaitingLists(first: 1) { edges { cursor } } }",
     "crmTopics": "{ crmTopics(first: 1) { edges { node { slug } } } }",
     "crmSenderCheck": "{ crmSenderCheck { domain } }",
     "crmTemplateSchema": "{ crmTemplateSchema }",
@@ -64,6 +71,8 @@ STAFF_FIELDS = {
     "crmDeliverySummary": "{ crmDeliverySummary { channels { sent } } }",
     "crmDeliverability": "{ crmDeliverability { total { sent } } }",
     "crmGroupSearch": '{ crmGroupSearch(text: "a") { key } }',
+    "crmMostLiked": "{ crmMostLiked(limit: 1) { likedNow } }",
+    "crmPriceDropForecast": '{ crmPriceDropForecast(productId: "UHJvZHVjdDox", percent: 9) { likersCount } }',
 }
 MANAGER_FIELDS = {
     "crmSettingsUpdate": 'mutation { crmSettingsUpdate(input: {senderName: "X"}) { errors { code } } }',
@@ -85,9 +94,24 @@ MANAGER_FIELDS = {
     "crmPartialDelete": 'mutation { crmPartialDelete(name: "x") { errors { code } } }',
     "crmConsentProofCreate": 'mutation { crmConsentProofCreate(contactId: "Q3JtQ29udGFjdDox") { errors { code } } }',
     "crmMessagesResend": "mutation { crmMessagesResend(input: {ids: []}) { errors { code } } }",
+    "crmCouponTemplateCreate": 'mutation { crmCouponTemplateCreate(input: {name: "X"}) { errors { code } } }',
+    "crmCouponTemplateUpdate": 'mutation { crmCouponTemplateUpdate(id: "Q3JtQ291cG9uVGVtcGxhdGU6MQ==", input: {}) '
+    "{ errors { code } } }",
+    "crmCouponTemplateArchive": 'mutation { crmCouponTemplateArchive(id: "Q3JtQ291cG9uVGVtcGxhdGU6MQ==") '
+    "{ errors { code } } }",
+    "crmCouponCodesUpload": 'mutation { crmCouponCodesUpload(template: "Q3JtQ291cG9uVGVtcGxhdGU6MQ==", codes: ["A"]) '
+    "{ errors { code } } }",
+    "crmCouponIssue": 'mutation { crmCouponIssue(template: "Q3JtQ291cG9uVGVtcGxhdGU6MQ==", '
+    'contact: "Q3JtQ29udGFjdDox") { errors { code } } }',
+    "crmCouponAssign": "mutation { crmCouponAssign(pairs: []) { errors { code } } }",
+    "crmCouponWithdraw": 'mutation { crmCouponWithdraw(id: "Q3JtQ291cG9uOjE=") { errors { code } } }',
     "crmSuppression": '{ crmSuppression(address: "a@example.com", channel: EMAIL) { reason } }',
     "crmSuppress": 'mutation { crmSuppress(address: "a@example.com", channel: EMAIL) { errors { code } } }',
     "crmSuppressionLift": 'mutation { crmSuppressionLift(address: "a@b.example", channel: EMAIL) { errors { code } } }',
+    "crmReviewPublish": 'mutation { crmReviewPublish(id: "Q3JtUmV2aWV3OjE=") { errors { code } } }',
+    "crmReviewReject": 'mutation { crmReviewReject(id: "Q3JtUmV2aWV3OjE=", remark: "x") { errors { code } } }',
+    "crmReviewAnswer": 'mutation { crmReviewAnswer(id: "Q3JtUmV2aWV3OjE=", text: "x") { errors { code } } }',
+    "crmReviewDelete": 'mutation { crmReviewDelete(id: "Q3JtUmV2aWV3OjE=", remark: "x") { errors { code } } }',
     "crmCampaignDelete": 'mutation { crmCampaignDelete(id: "Q3JtQ2FtcGFpZ246MQ==") { errors { code } } }',
     "crmSegmentCreate": 'mutation { crmSegmentCreate(input: {name: "VIPs"}) { errors { code } } }',
     "crmSegmentUpdate": 'mutation { crmSegmentUpdate(id: "Q3JtU2VnbWVudDox", input: {}) { errors { code } } }',
@@ -108,13 +132,31 @@ MANAGER_FIELDS = {
 CUSTOMER_FIELDS = {
     "crmMe": "{ crmMe { email } }",
     "crmProductLike": 'mutation { crmProductLike(productId: "UHJvZHVjdDox") { isLiked } }',
+    "crmReceiptConfirm": 'mutation { crmReceiptConfirm(order: "T3JkZXI6MQ==") { isConfirmed } }',
     "crmVisitorIdentify": 'mutation { crmVisitorIdentify(visitorId: "0123456789abcdef") { isIdentified } }',
+    "crmStockRequest": 'mutation { crmStockRequest(productId: "UHJvZHVjdDox", variantId: "UHJvZHVjdFZhcmlhbnQ6MQ==") '
+    "{ isAvailable } }",
+    "crmStockRequestCancel": 'mutation { crmStockRequestCancel(variantId: "UHJvZHVjdFZhcmlhbnQ6MQ==") '
+    "{ isCancelled } }",
     "crmTopicsUpdate": "mutation { crmTopicsUpdate(refused: []) { errors { code } } }",
+    "crmReviewCreate": 'mutation { crmReviewCreate(input: {productId: "UHJvZHVjdDox", rating: 5}) '
+    "{ errors { code } } }",
     "crmInboxMarkRead": "mutation { crmInboxMarkRead(all: true) { errors { code } } }",
     "crmDeviceRegister": 'mutation { crmDeviceRegister(input: {channel: APP_PUSH, address: "t"}) { errors { code } } }',
     "crmDeviceForget": 'mutation { crmDeviceForget(channel: APP_PUSH, address: "t") { errors { code } } }',
+    "crmWishlistCreate": 'mutation { crmWishlistCreate(name: "X") { errors { code } } }',
+    "crmWishlistUpdate": 'mutation { crmWishlistUpdate(id: "x") { errors { code } } }',
+    "crmWishlistDelete": 'mutation { crmWishlistDelete(id: "x") { errors { code } } }',
     "crmProductUnlike": 'mutation { crmProductUnlike(productId: "UHJvZHVjdDox") { isLiked } }',
     "crmConsentUpdate": "mutation { crmConsentUpdate(input: {channel: EMAIL, isGranted: true}) { errors { code } } }",
+}
+
+#: What the shop shows in public.
+ANYONE_FIELDS = {
+    "crmLikes": '{ crmLikes(productIds: ["UHJvZHVjdDox"]) { count } }',
+    "crmProductRatings": '{ crmProductRatings(productIds: ["UHJvZHVjdDox"]) { count } }',
+    "crmProductReviews": '{ crmProductReviews(productId: "UHJvZHVjdDox", first: 1) { edges { node { id } } } }',
+    "crmWishlist": '{ crmWishlist(key: "x") { name } }',
 }
 
 
@@ -125,7 +167,7 @@ def _codes(answer: dict[str, Any]) -> list[str]:
 def test_every_field_of_the_crm_is_in_these_tests() -> None:
     fields = {name for root in ("Query", "Mutation") for name in schema.get_type(root).fields if name.startswith("crm")}
 
-    assert fields == {*STAFF_FIELDS, *MANAGER_FIELDS, *CUSTOMER_FIELDS}
+    assert fields == {*STAFF_FIELDS, *MANAGER_FIELDS, *CUSTOMER_FIELDS, *ANYONE_FIELDS}
 
 
 @pytest.mark.parametrize("field", [*STAFF_FIELDS, *MANAGER_FIELDS, *CUSTOMER_FIELDS])
@@ -133,6 +175,14 @@ def test_nobody_is_refused_everywhere(field: str, crm: Any) -> None:
     query = {**STAFF_FIELDS, **MANAGER_FIELDS, **CUSTOMER_FIELDS}[field]
 
     assert _codes(asking.post(asking.anybody(), query)) == ["PermissionDenied"]
+
+
+@pytest.mark.parametrize("field", ANYONE_FIELDS)
+def test_what_is_public_is_for_anybody(field: str, crm: Any, world: SaleorWorld) -> None:
+    ann = world.make_customer(email="ann@example.com")
+    callers = [asking.anybody(), asking.customer(ann), asking.staff(), asking.app("manage_products")]
+
+    assert [_codes(asking.post(caller, ANYONE_FIELDS[field])) for caller in callers] == [[]] * 4
 
 
 @pytest.mark.parametrize("field", [*STAFF_FIELDS, *MANAGER_FIELDS])

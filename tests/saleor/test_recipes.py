@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 from graphene import Node
+from saleor.discount.models import Voucher
 from saleor.graphql.tests.fixtures import ApiClient
 from saleor.order.models import Order
 
 from crm_plugin import automations, clock, tasks
-from crm_plugin.models import Campaign, Contact, Enrollment
+from crm_plugin.models import Campaign, Contact, Coupon, Enrollment
 from crm_plugin.shop import ProductRef
 from demo.services.mailsink import MailSink
 from tests.saleor import asking, checkout, engine
@@ -43,8 +45,7 @@ def runs(crm: Any) -> Callable[[str], Campaign]:
 
     def run(name: str) -> Campaign:
         open_shop(consent_text="You agreed to this.", time_zone="UTC")
-        made = automations.create_campaign(name=name, definition=automations.recipe(name))
-        return automations.publish(made.pk)
+        return automations.publish(automations.create_from_recipe(name, name=name).pk)
 
     return run
 
@@ -116,6 +117,35 @@ def _by_day(start: datetime, *, hours: tuple[int, ...]) -> None:
     """Work so many hours after ``start``, also a little later: quiet hours of the night may hold a mail."""
     for hour in hours:
         _at(start + timedelta(hours=hour))
+
+
+@pytest.mark.feature(73)
+def test_a_cart_gets_a_code_for_what_lies_in_it_and_the_same_cart_is_ordered_with_it(
+    runs: Callable[[str], Campaign], mug: ProductRef, world: SaleorWorld, smtp: MailSink
+) -> None:
+    bowl = world.make_product(prices=[Decimal(50)], stocks=[50], name="Bowl")[0]
+    runs("cart_offer")
+    client = asking.register(world)
+    start = datetime.now(UTC).replace(microsecond=0)
+    cart = checkout.deliver(client, mug, quantity=2)
+    engine.run()
+
+    _by_day(start, hours=(47,))
+    too_early = len(smtp.letters)
+    _by_day(start, hours=(49, 62))  # the second look is after the quiet hours, should the first be in them
+    (letter,) = smtp.letters
+    (code,) = set(re.findall(r"\bCART[A-Z0-9]{6,}", letter.text))
+    Voucher.objects.update(start_date=start)  # two days have passed for the CRM, none for Saleor
+    refused = checkout.refused(client, checkout.start(client, bowl), code)
+    checkout.complete(client, cart, codes=[code])
+    engine.drain()
+
+    assert too_early == 0
+    assert refused == "VOUCHER_NOT_APPLICABLE"
+    order = Order.objects.get()
+    assert order.voucher_code == code
+    assert order.subtotal_gross_amount == 2 * 20 * Decimal("0.9")
+    assert Coupon.objects.get(code=code).state == "used"
 
 
 @pytest.mark.feature(15)

@@ -176,7 +176,7 @@ def test_backfill_reads_the_shops_history_and_mails_nobody(mug: ProductRef, worl
     pipeline.backfill(lambda _stream, _count: None)
     engine.run()
 
-    assert set(read) == {"customers", "checkouts", "orders", "fulfilments", "likes", "vouchers"}
+    assert set(read) == {"customers", "checkouts", "orders", "fulfilments", "likes", "vouchers", "gift_cards"}
     assert dict(Contact.objects.values_list("email", "orders_count")) == {"ann@example.com": 2, "gus@example.com": 1}
     assert _kinds() == first
     assert not smtp.letters

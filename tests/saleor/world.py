@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from django.test import RequestFactory
+from graphene import Node
 from saleor.account.models import User
 from saleor.checkout.models import Checkout, CheckoutLine
 from saleor.core.jwt import create_access_token
@@ -27,6 +28,7 @@ from saleor.product.models import (
     ProductVariantChannelListing,
 )
 from saleor.product.models import Collection as SaleorCollection
+from saleor.shipping.models import ShippingMethodChannelListing
 from saleor.warehouse.models import Stock
 
 from crm_plugin import clock
@@ -45,6 +47,7 @@ class SaleorWorld:
     warehouse: Any
     product_type: Any
     category: Any
+    keeps_reviews: bool = False
 
     # People
 
@@ -200,6 +203,35 @@ class SaleorWorld:
         return self._make_order(
             lines, status=OrderStatus.UNFULFILLED, customer_id=customer_id, email=email, cart_ref=cart_ref
         )
+
+    def place_order_with(self, lines: Lines, coupon_code: str, *, email: str) -> str:
+        """Buy in the storefront, by GraphQL."""
+        from tests.saleor import asking, checkout  # noqa: PLC0415 - these build on worlds
+
+        ShippingMethodChannelListing.objects.update(price_amount=7)
+        ((ref, quantity),) = lines
+        codes = [coupon_code] if coupon_code else []
+        cart = checkout.deliver(asking.anybody(), ref, email=email, quantity=quantity)
+        if any(checkout.refused(asking.anybody(), cart, code) for code in codes):
+            return ""
+        key = checkout.buy(asking.anybody(), ref, email=email, quantity=quantity, codes=codes)
+        return str(Node.from_global_id(key)[1])
+
+    def delete_coupon(self, code: str) -> None:
+        """Delete the code."""
+        VoucherCode.objects.get(code=code).delete()
+
+    def delete_series(self, series_ref: str) -> None:
+        """Delete the voucher."""
+        Voucher.objects.get(pk=series_ref).delete()
+
+    def make_review(self, ref: ProductRef, *, rating: int, customer_id: str, title: str = "", body: str = "") -> str:
+        """Saleor has no reviews."""
+        raise NotImplementedError
+
+    def delete_review(self, review_ref: str) -> None:
+        """Saleor has no reviews."""
+        raise NotImplementedError
 
     def make_draft_order(self, lines: Lines, *, customer_id: str) -> str:
         """Write a draft."""

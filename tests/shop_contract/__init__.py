@@ -12,17 +12,23 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"tests.shop_contract.{part}"
-        for part in ("asking", "catalogue", "groups", "identity", "likes", "streams", "trade", "vouchers")
+        for part in (
+            *("asking", "catalogue", "coupons", "groups", "identity", "likes"),
+            *("reviews", "streams", "trade", "vouchers", "wishlists"),
+        )
     )
 )
 
 from tests.shop_contract.catalogue import CatalogueContract  # noqa: E402 - rewriting comes first
+from tests.shop_contract.coupons import CouponContract  # noqa: E402
 from tests.shop_contract.groups import GroupContract  # noqa: E402
 from tests.shop_contract.identity import IdentityContract  # noqa: E402
 from tests.shop_contract.likes import LikesContract  # noqa: E402
+from tests.shop_contract.reviews import ReviewContract  # noqa: E402
 from tests.shop_contract.streams import StreamContract  # noqa: E402
 from tests.shop_contract.trade import TradeContract  # noqa: E402
 from tests.shop_contract.vouchers import VoucherContract  # noqa: E402
+from tests.shop_contract.wishlists import WishlistContract  # noqa: E402
 from tests.shop_contract.world import Lines, World  # noqa: E402
 
 __all__ = ["Lines", "ShopContract", "World"]
@@ -33,7 +39,10 @@ class ShopContract(
     GroupContract,
     TradeContract,
     VoucherContract,
+    CouponContract,
     LikesContract,
+    WishlistContract,
+    ReviewContract,
     StreamContract,
     IdentityContract,
 ):

@@ -21,6 +21,8 @@ class World(Protocol):
     """Builds rows in one shop; everything is in the shop's default channel and its currency."""
 
     shop: Shop
+    #: Whether the shop has reviews of its own; the contract of reviews is skipped where it has none.
+    keeps_reviews: bool
 
     def make_customer(self, *, email: str, first_name: str = "", last_name: str = "") -> str:
         """Make an account; return its customer id."""
@@ -76,6 +78,28 @@ class World(Protocol):
 
     def place_order(self, lines: Lines, *, customer_id: str = "", email: str = "", cart_ref: str = "") -> str:
         """Place an order, out of the cart when there is one; return its ref."""
+
+    def place_order_with(self, lines: Lines, coupon_code: str, *, email: str) -> str:
+        """Let a guest put the lines in a cart, type in the code (if any) and check out, as the shop really does it.
+
+        Return the order's ref, or ``""`` when the shop refuses the code: then nothing is ordered. Every order is
+        shipped the same way, and shipping costs something if the shop can charge for it without more ado.
+        """
+
+    def delete_coupon(self, code: str) -> None:
+        """Delete the code as staff would."""
+
+    def delete_series(self, series_ref: str) -> None:
+        """Delete what ``open_coupon_series`` made, and its codes, as staff would."""
+
+    def make_review(self, ref: ProductRef, *, rating: int, customer_id: str, title: str = "", body: str = "") -> str:
+        """Let a customer write a review in the shop itself, which waits for moderation; return its ref.
+
+        Never called when ``keeps_reviews`` is False.
+        """
+
+    def delete_review(self, review_ref: str) -> None:
+        """Delete the review as staff would."""
 
     def make_draft_order(self, lines: Lines, *, customer_id: str) -> str:
         """Make an order that is not placed yet; return its ref, or ``""`` when the shop knows no such state."""

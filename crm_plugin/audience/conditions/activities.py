@@ -28,6 +28,8 @@ _WITHOUT_PRODUCT = frozenset(
         FactKind.ORDERED,
         FactKind.PAID,
         FactKind.CANCELLED,
+        FactKind.RECEIPT_CONFIRMED,
+        FactKind.BALANCE_CHANGED,
         FactKind.COUPON_ISSUED,
         FactKind.COUPON_USED,
         FactKind.SEGMENT_JOINED,

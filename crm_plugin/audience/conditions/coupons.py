@@ -22,7 +22,7 @@ _IS_OVER = """(jsonb_path_exists_tz({at}, '$.at.datetime() ? (@ <= $now.datetime
 
 
 class HoldsCoupon(Condition):
-    """Was issued a coupon that has neither been used by the same person nor expired."""
+    """Was issued a coupon that has neither been used by the same person, in an order that stands, nor expired."""
 
     type: Literal["coupon_held"]
     code_starts_with: Annotated[str, Field(max_length=200, strict=True), AfterValidator(is_storable)] = ""
@@ -33,7 +33,9 @@ class HoldsCoupon(Condition):
         return Those(
             f"""SELECT i.contact_id {self._issued(ask)} AND NOT {over} AND NOT EXISTS (
                 SELECT 1 FROM crm_plugin_activity u WHERE u.kind = 'coupon_used' AND u.subject <> ''
-                    AND u.subject = i.subject AND u.contact_id = i.contact_id)"""  # noqa: S608
+                    AND u.subject = i.subject AND u.contact_id = i.contact_id AND NOT EXISTS (
+                        SELECT 1 FROM crm_plugin_activity x WHERE x.order_ref = u.order_ref AND x.order_ref <> ''
+                            AND x.kind = 'cancelled'))"""  # noqa: S608
         )
 
     def _issued(self, ask: Ask) -> str:
@@ -44,7 +46,7 @@ class HoldsCoupon(Condition):
 
     def kinds(self) -> frozenset[FactKind]:
         """Return the kinds of activity that can change the answer."""
-        return frozenset({FactKind.COUPON_ISSUED, FactKind.COUPON_USED})
+        return frozenset({FactKind.COUPON_ISSUED, FactKind.COUPON_USED, FactKind.CANCELLED})
 
     def edges(self, ask: Ask, since: datetime) -> list[str]:
         """Return the contacts with a coupon that expired since then."""

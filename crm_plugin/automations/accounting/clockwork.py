@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db import connection
-
-from crm_plugin import contacts
+from crm_plugin import contacts, coupons
 from crm_plugin.automations.accounting.lines import Line, Teller
 from crm_plugin.automations.accounting.wording import Code
 from crm_plugin.automations.models import ScheduleSlot, SlotState, Timer
 from crm_plugin.automations.running import Running
 from crm_plugin.automations.scheduling.dates import OWN_DAYS
 from crm_plugin.automations.triggers import DateTrigger
+from crm_plugin.coupons import CouponState
 
 #: The newest moments, timers and coupons that an account tells.
 MOST_SLOTS = 5
 MOST_TIMERS = 10
 MOST_COUPONS = 10
 
-_COUPONS = """
-SELECT i.subject, i.data ->> 'expires_on', EXISTS (SELECT 1 FROM crm_plugin_activity u
-    WHERE u.contact_id = i.contact_id AND u.kind = 'coupon_used' AND u.subject = i.subject)
-FROM crm_plugin_activity i
-WHERE i.contact_id = %s AND i.kind = 'coupon_issued' AND (i.data ->> 'expires_on') IS NOT NULL
-ORDER BY i.occurred_at DESC LIMIT %s
-"""
+_STATES = {
+    CouponState.ISSUED: ("not used", "사용하지 않음"),
+    CouponState.USED: ("used", "사용함"),
+    CouponState.EXPIRED: ("expired", "만료됨"),
+    CouponState.VOID: ("withdrawn", "취소됨"),
+}
 
 
 def about_timers(one: Running, contact_id: int, teller: Teller) -> Iterator[Line]:
@@ -64,11 +62,9 @@ def about_date(trigger: DateTrigger, contact_id: int, teller: Teller) -> Iterato
 
 def about_coupons(contact_id: int, teller: Teller) -> Iterator[Line]:
     """Say which coupons with a last day the person got."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COUPONS, [contact_id, MOST_COUPONS])
-        rows = cursor.fetchall()
+    theirs = coupons.coupons().filter(contact_id=contact_id, expires_on__isnull=False).order_by("-pk")
+    rows = list(theirs.values_list("code", "expires_on", "state")[:MOST_COUPONS])
     if not rows:
         yield teller.line(Code.NO_COUPON)
-    for code, last_day, is_used in rows:
-        used = teller.word("used", "사용함") if is_used else teller.word("not used", "사용하지 않음")
-        yield teller.line(Code.HAS_COUPON, code=code, value=last_day, used=used)
+    for code, last_day, state in rows:
+        yield teller.line(Code.HAS_COUPON, code=code, value=last_day, used=teller.word(*_STATES[CouponState(state)]))

@@ -11,7 +11,7 @@ from crm_plugin import activity
 from crm_plugin.activity import Happening
 from crm_plugin.automations.accounting.lines import Line, Teller
 from crm_plugin.automations.accounting.wording import Code
-from crm_plugin.automations.matching import Index
+from crm_plugin.automations.matching import Index, has_crossed
 from crm_plugin.automations.running import Running
 from crm_plugin.automations.triggers import AfterTrigger, Deed
 from crm_plugin.clock import utc
@@ -72,8 +72,13 @@ def _wrong(
         yield Code.OTHER_SUBJECT, {"subject": happening.subject}
     if deed.what.shop_channels and happening.shop_channel not in deed.what.shop_channels:
         yield Code.OTHER_SHOP_CHANNEL, {"shop_channel": happening.shop_channel}
+    if other := next((one for one in deed.said if not one.holds_for(happening.data)), None):
+        yield Code.OTHER_DATA, {"key": other.key, "value": str(happening.data.get(other.key, "-"))}
     if deed.is_first_order and not happening.is_first_order:
         yield Code.NOT_FIRST_ORDER, {}
+    if deed.crosses is not None and not has_crossed(deed.crosses, happening):
+        after = happening.data.get("after")
+        yield Code.NOT_CROSSED, {"mark": f"{deed.crosses:f}", "balance": "-" if after is None else str(after)}
     if deed.amount is not None and not (
         happening.amount is not None
         and happening.currency == deed.amount.currency

@@ -38,6 +38,8 @@ def run_lines(runs: Sequence[Enrollment], teller: Teller, *, has_letters: bool =
             yield teller.line(Code.WENT_ARM, depth=1, step=step, arm=arm)
         if "coupon" in run.context:
             yield teller.line(Code.COUPON, depth=1, code=run.context["coupon"].get("code", ""))
+        if "no_coupon" in run.context:
+            yield teller.line(Code.NO_CODE, run.context["no_coupon"], depth=1)
         if has_letters:
             yield from letter_lines(letters_of(run.pk), teller, depth=1)
         if run.state == EnrollmentState.ACTIVE:

@@ -42,6 +42,7 @@ class Code(StrEnum):
     NOT_SENT_YET = "not_sent_yet"
     CALL = "call"
     COUPON = "coupon"
+    NO_CODE = "no_code"
 
     NEVER_ENTERED = "never_entered"
     NOT_AGAIN = "not_again"
@@ -55,7 +56,9 @@ class Code(StrEnum):
     OTHER_SUBJECT = "other_subject"
     OTHER_SHOP_CHANNEL = "other_shop_channel"
     OTHER_AMOUNT = "other_amount"
+    OTHER_DATA = "other_data"
     NOT_FIRST_ORDER = "not_first_order"
+    NOT_CROSSED = "not_crossed"
     SUITS = "suits"
     TIMER = "timer"
     TIMES_COME_LATER = "times_come_later"
@@ -75,6 +78,8 @@ class Code(StrEnum):
     HAS_COUPON = "has_coupon"
     NO_INTEREST = "no_interest"
     HAS_INTEREST = "has_interest"
+    WAITS_FOR_NOTHING = "waits_for_nothing"
+    WAITS_FOR_STOCK = "waits_for_stock"
     NO_WAVE = "no_wave"
     HAD_WAVE = "had_wave"
 
@@ -158,6 +163,10 @@ SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
         Code.NOT_SENT_YET: ("No message of this run was made yet.", "아직 만들어진 메시지가 없습니다."),
         Code.CALL: ("The webhook {step} is {state} ({at}).", "웹훅 {step}: {state} ({at})."),
         Code.COUPON: ("Got the coupon {code}.", "쿠폰 {code}을(를) 받았습니다."),
+        Code.NO_CODE: (
+            "The step {step} could give no coupon: {reason}.",
+            "{step} 단계에서 쿠폰을 발급하지 못했습니다: {reason}.",
+        ),
         Code.NEVER_ENTERED: ("The person never entered the campaign.", "이 사람은 캠페인에 들어온 적이 없습니다."),
         Code.NOT_AGAIN: (
             "The campaign lets a person in once ever; they entered on {at}.",
@@ -199,9 +208,17 @@ SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
             "{activity} on {at} came to {amount}, which is not what the campaign asks for.",
             "{at}의 {activity} 금액은 {amount}이며, 캠페인이 정한 금액이 아닙니다.",
         ),
+        Code.OTHER_DATA: (
+            "{activity} on {at} came with {key} = {value}, which is not what the campaign asks for.",
+            "{at}의 {activity}에 담긴 {key} 값은 {value}이며, 캠페인이 정한 값이 아닙니다.",
+        ),
         Code.NOT_FIRST_ORDER: (
             "{activity} on {at} was not about the person's first order.",
             "{at}의 {activity}은(는) 첫 주문이 아닙니다.",
+        ),
+        Code.NOT_CROSSED: (
+            "The balance became {balance} on {at}; it did not rise to {mark} from below.",
+            "{at}에 잔액이 {balance}이(가) 되었지만, {mark} 미만에서 그 이상으로 오른 것이 아닙니다.",
         ),
         Code.SUITS: (
             "{activity} on {at} is what the campaign asks for.",
@@ -249,6 +266,14 @@ SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
         Code.HAS_INTEREST: (
             "The person showed interest in {count} products, last on {at}.",
             "관심을 보인 상품은 {count}개이며, 마지막은 {at}입니다.",
+        ),
+        Code.WAITS_FOR_NOTHING: (
+            "The person does not wait for any product to be in stock again.",
+            "재입고 알림을 신청한 상품이 없습니다.",
+        ),
+        Code.WAITS_FOR_STOCK: (
+            "The person waits for {count} products to be in stock again, last asked on {at}; their turn has not come.",
+            "재입고 알림을 신청한 상품은 {count}개이며(마지막 신청 {at}), 아직 순서가 되지 않았습니다.",
         ),
         Code.NO_WAVE: (
             "Nothing happened to a product that would start the campaign since it runs.",
@@ -303,6 +328,20 @@ REASONS: Final = MappingProxyType[str, tuple[str, str]](
         "night_ban": ("the law forbids advertisements at night", "야간 광고 전송 제한"),
         "throttled": ("as many messages as may go out in that time had gone out", "발송 속도 제한"),
         "too_long": ("the text is longer than the channel takes", "채널이 허용하는 길이를 넘음"),
+        "coupon_gone": (
+            "the coupon that it would have shown cannot be used any more",
+            "안내할 쿠폰을 더 이상 쓸 수 없음",
+        ),
+        "nothing_to_review": ("there is nothing left to ask a review of", "후기를 요청할 상품이 없음"),
+        "no_coupon": ("no coupon could be issued", "쿠폰을 발급하지 못함"),
+        "used": ("the person has used the code that they got here", "이 캠페인에서 받은 코드를 이미 사용함"),
+        "expired": ("the code that the person got here has expired", "이 캠페인에서 받은 코드가 만료됨"),
+        "void": ("the code that the person got here was withdrawn", "이 캠페인에서 받은 코드가 취소됨"),
+        "pool_empty": ("no uploaded codes are left", "업로드한 코드가 모두 소진됨"),
+        "archived": ("the coupon was put away", "보관된 쿠폰"),
+        "series_refused": ("the shop did not make the code", "쇼핑몰에서 코드를 만들지 못함"),
+        "no_items": ("the run is about no product that the code could be good for", "코드를 적용할 상품이 없음"),
+        "failed": ("the shop could not be asked", "쇼핑몰에 요청하지 못함"),
         "connection_lost": ("the connection broke before the provider's answer", "응답 전에 연결이 끊김"),
         "lease_expired": ("the worker died while handing it out", "발송 중 작업자가 중단됨"),
     }

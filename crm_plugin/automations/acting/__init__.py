@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import Final
 
 from crm_plugin.automations.acting.branching import branch
-from crm_plugin.automations.acting.effects import issue_coupon, put_on_list, set_attribute, tag
+from crm_plugin.automations.acting.effects import put_on_list, set_attribute, tag
 from crm_plugin.automations.acting.ending import exit_
+from crm_plugin.automations.acting.issuing import issue_coupon
 from crm_plugin.automations.acting.sending import send
 from crm_plugin.automations.acting.splitting import split
 from crm_plugin.automations.acting.waiting import wait, wait_for, wait_until

@@ -1,66 +1,24 @@
-"""The steps that change something about the person: a coupon, an attribute, tags, a list.
+"""The steps that change something about the person: an attribute, tags, a list.
 
 They change it for all runs at once, and may be done again: the same run has the same effect.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
-
 from crm_plugin import audience, contacts
-from crm_plugin.automations import awaiting, coupons
+from crm_plugin.automations import awaiting
 from crm_plugin.automations.acting.waiting import BUSY_PAUSE
-from crm_plugin.automations.coupons import IssuedCoupon
-from crm_plugin.automations.models import Enrollment, EnrollmentState
-from crm_plugin.automations.steps import IssueCouponStep, ListStep, SetAttributeStep, TagStep
-from crm_plugin.automations.working import Work, by_ids, finish
+from crm_plugin.automations.models import Enrollment
+from crm_plugin.automations.steps import ListStep, SetAttributeStep, TagStep
+from crm_plugin.automations.working import Work
+from crm_plugin.contacts import ChangeSource
 from crm_plugin.errors import CRMError
 
 logger = logging.getLogger(__name__)
-
-#: Why a run ended that was about a code which could not be had.
-NO_COUPON = "no_coupon"
-
-_REMEMBER = """
-UPDATE crm_plugin_enrollment e SET context = e.context || jsonb_build_object('coupon', n.coupon)
-FROM jsonb_to_recordset(%s::jsonb) AS n(id bigint, coupon jsonb) WHERE e.id = n.id AND e.state = 'active'
-"""
-
-
-def issue_coupon(work: Work) -> None:
-    """Give every run a code; without one it ends or goes on, as the step says."""
-    step = work.op.step
-    assert isinstance(step, IssueCouponStep)  # noqa: S101 - DOERS says so
-    runs = work.runs()
-    issued = _issued(step, {run.pk: run.contact_id for run in runs})
-    if issued:
-        rows = [{"id": pk, "coupon": coupon.to_json()} for pk, coupon in issued.items()]
-        with connection.cursor() as cursor:
-            cursor.execute(_REMEMBER, [json.dumps(rows)])
-    without = [run for run in runs if run.pk not in issued]
-    if without and step.on_failure == "exit":
-        finish(by_ids(without), EnrollmentState.EXITED, NO_COUPON)
-    work.go(work.op.following, due_at=work.now)
-
-
-def _issued(step: IssueCouponStep, people: Mapping[int, int]) -> dict[int, IssuedCoupon]:
-    issuer = coupons.issuer()
-    if issuer is None or not people:
-        return {}
-    try:
-        with transaction.atomic():
-            found = issuer.issue(step.voucher, people, expires_in_days=step.expires_in_days)
-    except DatabaseError:
-        raise  # a lost lock: the whole pass is tried again
-    except Exception:
-        logger.exception("crm: no coupons of voucher %s for step %s", step.voucher, step.id)
-        return {}
-    return {pk: coupon for pk, coupon in found.items() if coupon is not None and pk in people}
 
 
 def set_attribute(work: Work) -> None:
@@ -116,7 +74,7 @@ def _unless_busy(work: Work) -> list[Enrollment]:
 
 
 def _set(values: Mapping[int, Mapping[str, Any]], step_id: str) -> None:
-    for contact_id, error in contacts.set_attributes_of(values).items():
+    for contact_id, error in contacts.set_attributes_of(values, source=ChangeSource.CAMPAIGN).items():
         logger.warning("crm: step %s sets nothing for contact %s: %s", step_id, contact_id, error.message)
 
 

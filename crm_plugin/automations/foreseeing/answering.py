@@ -53,6 +53,8 @@ def dry_run(
         followed = follow(plan)
         totals = _totals(followed.foreseen)
     codes += remarks.of_merchant(merchant.load(), plan.one.definition)
+    if followed.runs_dry:
+        codes.append(remarks.Code.RUNS_DRY)
     if not followed.is_complete:
         codes.append(remarks.Code.TOO_MANY)
     return DryRun(

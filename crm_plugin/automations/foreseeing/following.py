@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from crm_plugin import contacts, merchant
+from crm_plugin import contacts, coupons, merchant
 from crm_plugin.audience import AudienceRule, matching
 from crm_plugin.automations.abandoning import SUPERSEDED
 from crm_plugin.automations.entering import Entrant
@@ -15,10 +15,10 @@ from crm_plugin.automations.foreseeing.coming import by_calendar, by_timer
 from crm_plugin.automations.foreseeing.ending import ends_of_coming, ends_of_runs
 from crm_plugin.automations.foreseeing.model import Foreseen, Outcome
 from crm_plugin.automations.foreseeing.travellers import Traveller, about_to_enter, past, under_way
-from crm_plugin.automations.foreseeing.walking import Course, Letter, Walk
+from crm_plugin.automations.foreseeing.walking import Course, Gift, Letter, Walk
 from crm_plugin.automations.models import CampaignState, SplitTest
 from crm_plugin.automations.running import Running
-from crm_plugin.automations.steps import BranchStep
+from crm_plugin.automations.steps import BranchStep, IssueCouponStep
 from crm_plugin.automations.triggers import AbandonedTrigger
 from crm_plugin.conf import settings
 from crm_plugin.errors import InvalidInput
@@ -50,11 +50,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What was found; ``is_complete``: nobody was left out."""
+    """What was found; ``is_complete``: nobody was left out; ``runs_dry``: a pool would have no code for everybody."""
 
     people: int
     is_complete: bool
     foreseen: list[Foreseen]
+    runs_dry: bool
 
 
 def follow(plan: Plan) -> Followed:
@@ -65,8 +66,10 @@ def follow(plan: Plan) -> Followed:
     walks = _walk(plan, course, runs, coming)
     found = [*_judged(course, [letter for walk in walks for letter in walk.letters])]
     found += [walk.end for walk in walks if walk.end is not None]
+    gifts = [gift for walk in walks for gift in walk.gifts]
+    found += [gift.foreseen for gift in gifts]
     found.sort(key=lambda one: (one.at, one.contact_id, one.step_id))
-    return Followed(len(walks), is_complete and len(runs) < MOST_RUNS, found)
+    return Followed(len(walks), is_complete and len(runs) < MOST_RUNS, found, _runs_dry(gifts))
 
 
 def _is_saved(plan: Plan) -> bool:
@@ -100,6 +103,7 @@ def _course(plan: Plan, travellers: Sequence[Traveller]) -> Course:
         ends_at=plan.ends_at,
         over=_OVER[plan.state].value if plan.state in _OVER else "",
         inside=_inside(travellers),
+        coupons=_coupons(travellers),
         winners=_winners({one.version.version_id for one in travellers}),
         zones=contacts.zones_of(people),
         shop_zone=merchant.zone(),
@@ -145,6 +149,24 @@ def _matching(step: BranchStep, people: set[int]) -> set[int]:
 def _winners(version_ids: Iterable[int]) -> dict[tuple[int, str], str]:
     rows = SplitTest.objects.filter(version_id__in=set(version_ids)).exclude(arm="")
     return {(version_id, step_id): arm for version_id, step_id, arm in rows.values_list("version_id", "step_id", "arm")}
+
+
+def _coupons(travellers: Iterable[Traveller]) -> dict[int, str]:
+    """Return the names of the coupons that the steps give away and that were not put away."""
+    definitions = {one.version.version_id: one.version.definition for one in travellers}.values()
+    steps = [op.step for one in definitions for op in one.program.ops if isinstance(op.step, IssueCouponStep)]
+    if not steps:
+        return {}
+    rows = coupons.templates().filter(pk__in={step.coupon for step in steps}, is_archived=False)
+    return dict(rows.values_list("pk", "name"))
+
+
+def _runs_dry(gifts: Sequence[Gift]) -> bool:
+    """Whether a pool holds fewer codes than people would get one."""
+    people: dict[int, set[int]] = {}
+    for gift in gifts:
+        people.setdefault(gift.coupon_id, set()).add(gift.foreseen.contact_id)
+    return any(one.free is not None and one.free < len(people[pk]) for pk, one in coupons.counts(list(people)).items())
 
 
 def _walk(plan: Plan, course: Course, runs: Sequence[Traveller], coming: Sequence[Traveller]) -> list[Walk]:

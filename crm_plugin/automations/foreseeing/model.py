@@ -11,13 +11,14 @@ class Outcome(StrEnum):
     """What would become of a step of one person.
 
     ``held``: it would go out, later than its time (``until``). ``skipped``: the message is left out and the run goes
-    on. ``exits``: the run ends there, before the step is done.
+    on. ``exits``: the run ends there, before the step is done. ``gets_coupon``: the person would be given a code.
     """
 
     WOULD_SEND = "would_send"
     HELD = "held"
     SKIPPED = "skipped"
     EXITS = "exits"
+    GETS_COUPON = "gets_coupon"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Foreseen:
         channel: empty for what is no message.
         until: when a held message would go out.
         reason: why it is held, left out, or the end of the run; a word of ``messaging.Reason``, or ``holdout``.
-        subject: the subject line in the person's language, as the merchant wrote it.
+        subject: the subject line in the person's language, as the merchant wrote it; of a coupon, its name.
     """
 
     contact_id: int

@@ -45,6 +45,7 @@ class Code(StrEnum):
     NO_EFFECTS = "no_effects"
     NO_WINNER_YET = "no_winner_yet"
     SLOWED_DOWN = "slowed_down"
+    RUNS_DRY = "runs_dry"
     TOO_MANY = "too_many"
 
 
@@ -89,9 +90,9 @@ _SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
             "기다리는 행동은 일어나지 않는다고 가정합니다.",
         ),
         Code.NO_EFFECTS: (
-            "Coupons, attributes, tags, lists and webhooks of the campaign are passed over; what they would change is "
-            "not taken into account.",
-            "쿠폰 발급, 속성·태그·목록 변경, 웹훅 단계는 실행하지 않으며 그 영향도 반영하지 않습니다.",
+            "Attributes, tags, lists and webhooks of the campaign are passed over, and no coupon is issued; what they "
+            "would change is not taken into account.",
+            "속성·태그·목록 변경, 웹훅 단계는 실행하지 않고 쿠폰도 발급하지 않으며, 그 영향도 반영하지 않습니다.",
         ),
         Code.NO_WINNER_YET: (
             "A test has no winner yet: whoever waits for it is listed up to there.",
@@ -102,6 +103,10 @@ _SENTENCES: Final = MappingProxyType[Code, tuple[str, str]](
             "messages may come later than listed.",
             "설정에 따라 일부 또는 전체 메일이 천천히 발송됩니다. 다른 발송량은 알 수 없으므로 표시된 시각보다 늦게 "
             "발송될 수 있습니다.",
+        ),
+        Code.RUNS_DRY: (
+            "A pool holds fewer codes than people would get one: upload more, or some get none.",
+            "쿠폰을 받을 사람보다 남은 코드가 적습니다. 코드를 더 올리지 않으면 일부는 받지 못합니다.",
         ),
         Code.TOO_MANY: (
             "There are more people than a dry run follows; the totals are of those who come first.",

@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from crm_plugin import clock
+from crm_plugin.automations.acting.issuing import NO_COUPON
 from crm_plugin.automations.acting.splitting import HOLDOUT, arm_of, is_tested
 from crm_plugin.automations.fields import Weekday, Zone
 from crm_plugin.automations.foreseeing.model import Foreseen, Outcome
@@ -25,6 +26,7 @@ from crm_plugin.automations.steps import (
     Arm,
     BranchStep,
     ExitStep,
+    IssueCouponStep,
     SendStep,
     SplitStep,
     WaitForStep,
@@ -47,6 +49,7 @@ class Course:
         over: why the campaign lets go of the people in it, when it does.
         inside: who is in the audience of a branch now, by version and step.
         winners: the arms that won already, by version and step.
+        coupons: the names of the coupons that can be given away, by id.
         zones: of the people of whom one is known.
         outlook: what the gates know of the people.
     """
@@ -58,6 +61,7 @@ class Course:
     over: str
     inside: Mapping[tuple[int, str], set[int]]
     winners: Mapping[tuple[int, str], str]
+    coupons: Mapping[int, str]
     zones: Mapping[int, ZoneInfo]
     shop_zone: ZoneInfo
     languages: Mapping[int, str]
@@ -89,6 +93,14 @@ class Letter:
     planned: Planned
 
 
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """A code that somebody would be given, and of which coupon."""
+
+    foreseen: Foreseen
+    coupon_id: int
+
+
 @dataclass(slots=True)
 class Walk:
     """Follows one run; ``ended_at`` is None while it would still be under way at the end of the time."""
@@ -96,6 +108,7 @@ class Walk:
     who: Traveller
     course: Course
     letters: list[Letter] = field(default_factory=list)
+    gifts: list[Gift] = field(default_factory=list)
     end: Foreseen | None = None
     ended_at: datetime | None = None
     _at: datetime = field(init=False)
@@ -124,6 +137,7 @@ class Walk:
             return
         lost = [letter.foreseen.step_id for letter in self.letters if letter.foreseen.at >= at]
         self.letters = [letter for letter in self.letters if letter.foreseen.at < at]
+        self.gifts = [gift for gift in self.gifts if gift.foreseen.at < at]
         ops = self.who.version.definition.program.ops
         op = next((op for op in ops if op.step.id in lost), ops[min(self._place, len(ops) - 1)])
         self._at = at
@@ -150,6 +164,8 @@ class Walk:
                 self._divide(op, step)
             case SendStep():
                 self._send(op, step)
+            case IssueCouponStep():
+                self._give(op, step)
             case ExitStep():
                 self._leave(op, Reason.EXITED.value)
             case _:
@@ -193,6 +209,16 @@ class Walk:
             made = replace(made, outcome=Outcome.HELD, reason=reason, until=until)
         self.letters.append(Letter(made, step, planned))
         self._at, self._place = goes_at, op.following
+
+    def _give(self, op: Op, step: IssueCouponStep) -> None:
+        can_be_had = step.coupon in self.course.coupons and (bool(self.who.items) or not step.for_items)
+        if can_be_had:
+            name = self.course.coupons[step.coupon]
+            self.gifts.append(Gift(self._foreseen(op, outcome=Outcome.GETS_COUPON, subject=name), step.coupon))
+        elif step.on_failure == "exit":
+            self._leave(op, NO_COUPON)
+            return
+        self._place = op.following
 
     def _planned(self, step: SendStep, *, at: datetime) -> Planned:
         """Return the message as the gates will be asked about it."""

@@ -1,20 +1,21 @@
 """Ready-made campaigns: one data file each, in which only what is special about it stands.
 
 A file says when the campaign starts, what it does, and its words in every language; ``wording`` puts the words into the
-layout that all recipes share. What comes out is a definition like any other, the merchant's to change.
+layout that all recipes share. What comes out is a definition like any other, the merchant's to change. What a step
+gives away stands beside it (``steps.coupon``): ``prepare`` makes a coupon of it, which is the merchant's to change too.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from crm_plugin import contacts, merchant
+from crm_plugin import contacts, coupons, merchant
 from crm_plugin.automations.recipes.wording import template
 from crm_plugin.errors import NotFound
 
@@ -24,11 +25,15 @@ GROUPS = ("welcome", "browsing", "cart", "price", "coupon", "order", "calendar",
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """An attribute of contacts that a recipe asks for."""
+    """An attribute of contacts that a recipe asks for.
+
+    ``is_balance``: the person may see it in the shop, and its changes are kept and told to campaigns.
+    """
 
     name: str
     kind: str
     labels: Mapping[str, str]
+    is_balance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,20 @@ class About:
     needs: tuple[Need, ...]
 
 
-def recipe(name: str) -> dict[str, Any]:
+def recipe(name: str, *, gifts: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Return the definition of a recipe, as ``create_campaign`` takes it.
+
+    Args:
+        name: which.
+        gifts: the coupon that each of its steps gives, as ``prepare`` made them; None: the same without these steps, as
+            its mails read well without a code too.
 
     Raises:
         NotFound: when there is no such recipe.
     """
     definition = deepcopy(_read(name))
     del definition["about"]
-    _write(definition["steps"])
+    definition["steps"] = _written(definition["steps"], gifts or {})
     return definition
 
 
@@ -79,25 +89,36 @@ def about_recipe(name: str) -> About:
         group=about["group"],
         titles={language: words["title"] for language, words in languages.items()},
         descriptions={language: " ".join(words["description"].split()) for language, words in languages.items()},
-        needs=tuple(Need(one["name"], one["kind"], one["labels"]) for one in about.get("needs", ())),
+        needs=tuple(Need(**one) for one in about.get("needs", ())),
     )
 
 
-def prepare(name: str) -> None:
-    """Declare the attributes that a recipe asks for; those that are there stay as they are.
+def prepare(name: str) -> dict[str, int]:
+    """Declare the attributes that a recipe asks for, where they are not there, and make the coupons that it gives.
+
+    Returns:
+        The coupons by step, for ``recipe``: each time new ones, for what one campaign gives is not another's.
 
     Raises:
         NotFound: when there is no such recipe.
         InvalidInput: when an attribute of the name is of another kind.
     """
-    needs = about_recipe(name).needs
-    if not needs:
-        return
-    declared = {(one.name, one.kind) for one in contacts.attributes()}
-    language = merchant.load().default_language.partition("-")[0]
-    for need in needs:
+    about, language = about_recipe(name), merchant.load().default_language.partition("-")[0]
+    declared = {(one.name, one.kind) for one in contacts.attributes()} if about.needs else set()
+    for need in about.needs:
         if (need.name, need.kind) not in declared:
-            contacts.declare_attribute(need.name, need.kind, need.labels.get(language, need.labels["en"]))
+            shown = {"is_shown_to_customer": True, "keeps_history": True} if need.is_balance else {}
+            contacts.declare_attribute(need.name, need.kind, need.labels.get(language, need.labels["en"]), **shown)
+    return {
+        step["id"]: _make(step["coupon"], about, language) for step in _all(_read(name)["steps"]) if "coupon" in step
+    }
+
+
+def _make(gift: Mapping[str, Any], about: About, language: str) -> int:
+    """Make a coupon. People see its name, so it is what they get, in the merchant's language."""
+    said = {key: value for key, value in gift.items() if key != "names"}
+    names = gift.get("names", about.titles)
+    return int(coupons.create_template(names.get(language, names["en"]), **said).pk)
 
 
 @cache
@@ -107,17 +128,31 @@ def _read(name: str) -> dict[str, Any]:
     return tomllib.loads(resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def _write(steps: Sequence[dict[str, Any]]) -> None:
-    """Turn the words of every Send step into its template, also of the steps inside steps."""
-    for step in steps:
-        if step["type"] == "send":
+def _written(steps: Sequence[dict[str, Any]], gifts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Turn the words of every Send step into its template and every gift into its coupon; without one, no such step."""
+    kept = [step for step in steps if "coupon" not in step or step["id"] in gifts]
+    for step in kept:
+        if "mail" in step:
             step["template"] = template(step.pop("mail"), message_class=step.get("message_class", "marketing"))
-        for way in (
-            step.get("then", ()),
-            step.get("otherwise", ()),
-            *(arm.get("steps", ()) for arm in step.get("arms", ())),
-        ):
-            _write(way)
+        if "coupon" in step:
+            step["coupon"] = gifts[step["id"]]
+        for holder, way in _ways(step):
+            holder[way] = _written(holder[way], gifts)
+    return kept
+
+
+def _all(steps: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Walk over the steps and those inside them."""
+    for step in steps:
+        yield step
+        for holder, way in _ways(step):
+            yield from _all(holder[way])
+
+
+def _ways(step: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Return where a step holds steps: the object and its key."""
+    inside = [(step, way) for way in ("then", "otherwise") if way in step]
+    return inside + [(arm, "steps") for arm in step.get("arms", ()) if "steps" in arm]
 
 
 __all__ = ["GROUPS", "About", "Need", "about_recipe", "prepare", "recipe", "recipe_names"]

@@ -109,6 +109,8 @@ class SendStep(Strict):
     written to on the channel, or the provider confirmed that it failed (features rows 60 and 61).
     ``offers``: the products in it are offered, so what cannot be bought at that moment is left out, and a message of
     which nothing is left is not sent. A message about what somebody bought (a review request) offers nothing.
+    ``is_review_request``: the products in it are those of which the person may be asked for a review now, each with the
+    way to its form; without any, the message is not sent.
     """
 
     type: Literal["send"]
@@ -116,6 +118,7 @@ class SendStep(Strict):
     channel: ChannelKind = ChannelKind.EMAIL
     message_class: MessageClass = MessageClass.MARKETING
     offers: bool = True
+    is_review_request: bool = False
     template: dict[str, Any]
     fallbacks: tuple[Fallback, ...] = Field((), max_length=MAX_FALLBACKS)
 
@@ -208,15 +211,23 @@ class SplitStep(Strict):
 
 
 class IssueCouponStep(Strict):
-    """Give the person a code of their own, from a voucher of the shop.
+    """Give the person a code of their own.
 
-    ``on_failure``: when no code can be had (the voucher ran dry), the run ends or goes on without one.
+    Attributes:
+        coupon: the id of the coupon (``CouponTemplate``) that says what the code is worth.
+        expires_in_days: the code is good until the end of the day so many days from now; None: as the coupon says.
+        for_items: the code is good for the products of the run only.
+        per: one code for a person, however often they run through the campaign, or one for each run.
+        on_failure: when no code can be had, or it is gone when a message would show it, the run ends and that message
+            is left out; or everything goes on without one.
     """
 
     type: Literal["issue_coupon"]
     id: StepId
-    voucher: str = Field(min_length=1, max_length=64)
+    coupon: int = Field(ge=1)
     expires_in_days: int | None = Field(None, ge=1, le=3650)
+    for_items: bool = False
+    per: Literal["person", "run"] = "person"
     on_failure: Literal["exit", "go_on"] = "exit"
 
 

@@ -242,7 +242,21 @@
     return (await made.unsubscribe()) && ok;
   }
 
-  const orFalse = (body) => (...args) => body(...args).catch((error) => (console.debug("crm.js", error), false));
+  // The wishlist of who has not signed in: what is on it, or null without consent and when it could not be asked
+
+  async function wishes(told) {
+    if (!visitor()) return null;
+    const answer = await tell("likes/", { visitor: visitor(), ...told });
+    const { likes = null, field = "", error = "" } = await answer.json();
+    if (!likes) console.warn(`crm.js: ${field} ${error}`);
+    return likes;
+  }
+
+  const wish = (product, { variant, channel = script.dataset.channel || "" } = {}) =>
+    ({ product: text(product), variant: text(variant), channel });
+
+  const or = (value, body) => (...args) =>
+    body(...args).catch((error) => (console.debug("crm.js", error), value));
 
   const text = (value) => (value === undefined || value === null || value === "" ? undefined : String(value));
   const commands = {
@@ -268,7 +282,12 @@
     push: (command) => commands[command[0]](...[...command].slice(1)),
   };
   Object.keys(commands).forEach((name) => (commands[name] = guarded(commands[name])));
-  Object.assign(commands.push, { subscribe: orFalse(subscribe), unsubscribe: orFalse(unsubscribe) });
+  Object.assign(commands.push, { subscribe: or(false, subscribe), unsubscribe: or(false, unsubscribe) });
+  Object.assign(commands, {
+    like: or(null, async (...of) => wishes({ like: wish(...of) })),
+    unlike: or(null, async (...of) => wishes({ unlike: wish(...of) })),
+    likes: or(null, async () => wishes()),
+  });
 
   function start() {
     if (refused()) consent(false);

@@ -16,7 +16,20 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections, connections
 from tqdm import tqdm
 
-from crm_plugin import activity, audience, automations, beat, contacts, guard, merchant, messaging, pipeline, shop
+from crm_plugin import (
+    activity,
+    audience,
+    automations,
+    beat,
+    contacts,
+    coupons,
+    guard,
+    merchant,
+    messaging,
+    persons,
+    pipeline,
+    shop,
+)
 from crm_plugin.activity import Purpose
 from crm_plugin.audience import ImportState, ListImport
 from crm_plugin.errors import CRMError
@@ -156,7 +169,7 @@ class Command(BaseCommand):
     def _erase(self, options: dict[str, Any]) -> None:
         if not options["customer_id"] and not options["email"]:
             raise CommandError("Say whom: --customer-id or --email.")
-        count = pipeline.erase(customer_id=options["customer_id"], email=options["email"].strip().lower())
+        count = persons.erase(customer_id=options["customer_id"], email=options["email"].strip().lower())
         self.stdout.write(f"crm erase: {count} contacts erased")
 
     def _segments(self, _options: dict[str, Any]) -> None:
@@ -222,6 +235,7 @@ class Command(BaseCommand):
                 "activity": activity.lag(),
                 "audience": (segments := audience.lag()),
                 "automations": automations.lag(),
+                "coupons": coupons.lag(),
                 "messages": messaging.lag(),
                 "failed_hooks": guard.failures(),
                 "last_failures": guard.last_failures(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from email.utils import formataddr, parseaddr
 from typing import Any
@@ -77,9 +77,19 @@ class EmailChannel:
         return [self._hand_out(envelope) for envelope in envelopes]
 
     def _hand_out_batch(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
-        built = [_built(envelope, self._connection) for envelope in envelopes]
-        sent = iter(send_batch(self._connection, [one for one in built if not isinstance(one, Receipt)]))
-        receipts = [one if isinstance(one, Receipt) else next(sent) for one in built]
+        refused: dict[int, Receipt] = {}
+
+        def mails() -> Iterator[EmailMultiAlternatives]:
+            # One at a time: a mail is many objects, and of a batch of them Python's collector walks over each.
+            for at, envelope in enumerate(envelopes):
+                built = _built(envelope, self._connection)
+                if isinstance(built, Receipt):
+                    refused[at] = built
+                else:
+                    yield built
+
+        sent = iter(send_batch(self._connection, mails()))
+        receipts = [refused[at] if at in refused else next(sent) for at in range(len(envelopes))]
         if any(receipt.result == HandOut.LOST for receipt in receipts):
             self.close()
         return receipts

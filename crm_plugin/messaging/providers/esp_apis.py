@@ -55,9 +55,9 @@ class Api:
         """Return one message as the API wants it."""
         return payload.serialize_json(payload.data)
 
-    def wrap(self, messages: Sequence[str], _first: Payload) -> str:
+    def wrap(self, messages: Sequence[bytes], _first: Payload) -> bytes:
         """Return the body of a call."""
-        return f"[{','.join(messages)}]"
+        return b"[%b]" % b",".join(messages)
 
     def read(self, body: bytes, *, count: int) -> list[Receipt]:
         """Return what became of each message, in their order.
@@ -179,11 +179,11 @@ class MailjetApi(Api):
         """Move what Anymail has as common to all messages of its call into the message."""
         return payload.serialize_json({**payload.data["Globals"], **payload.data["Messages"][0]})
 
-    def wrap(self, messages: Sequence[str], first: Payload) -> str:
+    def wrap(self, messages: Sequence[bytes], first: Payload) -> bytes:
         """Keep what is said of the whole call, such as ``SandboxMode``."""
         rest = {name: value for name, value in first.data.items() if name not in {"Globals", "Messages"}}
         head = "".join(f"{json.dumps(name)}:{first.serialize_json(value)}," for name, value in rest.items())
-        return f'{{{head}"Messages":[{",".join(messages)}]}}'
+        return b'{%b"Messages":[%b]}' % (head.encode(), b",".join(messages))
 
     def read(self, body: bytes, *, count: int) -> list[Receipt]:
         """Read the results in the order of the messages."""

@@ -7,7 +7,7 @@ batch was not taken, so it is halved until the message is found that is to blame
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -30,11 +30,11 @@ _REFUSED: Final = frozenset({400, 404, 413, 422})
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One message of a batch. ``at`` is its place in what was asked for."""
+    """One message of a batch, and its JSON. ``at`` is its place in what was asked for."""
 
     at: int
     payload: Payload
-    text: str
+    text: bytes
 
 
 def batch_api(esp: str) -> Api | None:
@@ -42,22 +42,17 @@ def batch_api(esp: str) -> Api | None:
     return BATCH_APIS.get(esp)
 
 
-def send_batch(backend: Any, messages: Sequence[EmailMultiAlternatives]) -> list[Receipt]:
+def send_batch(backend: Any, messages: Iterable[EmailMultiAlternatives]) -> list[Receipt]:
     """Hand mails to the provider of an open backend of Anymail; one receipt each, in their order."""
     api = BATCH_APIS[backend.esp_name]
-    receipts: dict[int, Receipt] = {}
-    items: list[_Item] = []
     moulds = Moulds(backend, api)
-    for at, message in enumerate(messages):
-        built = _build(backend, api, at, message, moulds)
-        if isinstance(built, Receipt):
-            receipts[at] = built
-        else:
-            items.append(built)
+    every = [_build(backend, api, at, message, moulds) for at, message in enumerate(messages)]
+    receipts = {at: one for at, one in enumerate(every) if isinstance(one, Receipt)}
+    items = [one for one in every if isinstance(one, _Item)]
     post = _Post(backend, api, until=time.monotonic() + settings().lease_seconds / 2)
     for group in _fitting(items, api):
         receipts |= post.out(group)
-    return [receipts[at] for at in range(len(messages))]
+    return [receipts[at] for at in range(len(every))]
 
 
 def _build(backend: Any, api: Api, at: int, message: EmailMultiAlternatives, moulds: Moulds) -> _Item | Receipt:
@@ -67,7 +62,7 @@ def _build(backend: Any, api: Api, at: int, message: EmailMultiAlternatives, mou
         if not backend.run_pre_send(message):
             return Receipt(HandOut.REJECTED, "A receiver of Anymail's pre_send took it back.")
         payload = backend.build_message_payload(message, backend.send_defaults)
-        return _Item(at, payload, api.write(payload))
+        return _Item(at, payload, api.write(payload).encode())
     except Exception as error:  # noqa: BLE001 - an address or a name that the provider's form cannot carry; nothing left
         return Receipt(HandOut.REJECTED, repr(error)[:500])
 
@@ -77,7 +72,7 @@ def _fitting(items: Sequence[_Item], api: Api) -> Iterator[list[_Item]]:
     group: list[_Item] = []
     size = 0
     for item in items:
-        length = len(item.text) if item.text.isascii() else len(item.text.encode())
+        length = len(item.text)
         if group and (len(group) >= api.batch_size or size + length > api.largest_bytes):
             yield group
             group, size = [], 0
@@ -129,7 +124,7 @@ class _Post:
 
     def _request(self, group: Sequence[_Item]) -> Mapping[str, Any]:
         first: Any = group[0].payload
-        body = self.api.wrap([item.text for item in group], first).encode()
+        body = self.api.wrap([item.text for item in group], first)
         request: dict[str, Any] = first.get_request_params(self.backend.api_url)
         headers = request["headers"] | self.api.headers
         if self.api.key_header:

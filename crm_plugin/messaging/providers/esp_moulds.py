@@ -11,10 +11,10 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from django.core.mail import EmailMultiAlternatives
+from pydantic_core import to_json
 
 from crm_plugin.messaging.mime import is_plain_address
 from crm_plugin.messaging.providers.esp import METADATA_KEY
@@ -29,18 +29,22 @@ _LINK: Final = "List-Unsubscribe"
 
 @dataclass(frozen=True, slots=True)
 class Mould:
-    """The JSON of a mail in pieces: text, name of what goes in, text, … ``payload`` is Anymail's, with the marks."""
+    """The JSON of a mail in pieces: a text, what goes in by its name, a text, and so on.
 
-    pieces: Sequence[str]
+    ``payload`` is Anymail's, with the marks.
+    """
+
+    texts: Sequence[bytes]
+    names: Sequence[str]
     payload: Payload
 
-    def fill(self, message: EmailMultiAlternatives) -> str:
+    def fill(self, message: EmailMultiAlternatives) -> bytes:
         """Return the JSON of a message of the same shape."""
         values = _values(message)
-        pieces = list(self.pieces)
-        for at in range(1, len(pieces), 2):
-            pieces[at] = values[pieces[at]]
-        return "".join(pieces)
+        pieces = [self.texts[0]]
+        for name, text in zip(self.names, self.texts[1:], strict=True):
+            pieces += values[name], text
+        return b"".join(pieces)
 
 
 class Moulds:
@@ -73,9 +77,10 @@ class Moulds:
         marked.attach_alternative(f"{_SECRET}html", "text/html")
         vars(marked)["metadata"] = {METADATA_KEY: f"{_SECRET}id"}
         payload = self._backend.build_message_payload(marked, self._backend.send_defaults)
-        pieces = [_NAMES.get(piece, piece) for piece in _MARK.split(self._api.write(payload))]
-        is_whole = set(pieces[1::2]) == set(_values(like))
-        return Mould(pieces, payload) if is_whole else None
+        pieces = _MARK.split(self._api.write(payload))
+        names = [_NAMES.get(name, name) for name in pieces[1::2]]
+        is_whole = set(names) == set(_values(like))
+        return Mould([text.encode() for text in pieces[::2]], names, payload) if is_whole else None
 
 
 def _is_anymails_own(backend: Any) -> bool:
@@ -96,22 +101,23 @@ def _shape(message: EmailMultiAlternatives) -> tuple[object, ...]:
     return message.from_email, tuple(message.reply_to), fixed, _LINK in message.extra_headers
 
 
-def _values(message: EmailMultiAlternatives) -> Mapping[str, str]:
+def _values(message: EmailMultiAlternatives) -> Mapping[str, bytes]:
     """Return what goes into the mould, as the inside of a string of JSON; address and id need no escape."""
     values = {
-        "to": message.to[0],
+        "to": message.to[0].encode(),
         "subject": _inside(str(message.subject)),
         "text": _inside(str(message.body)),
         "html": _inside(str(message.alternatives[0][0])),
-        "id": vars(message)["metadata"][METADATA_KEY],
+        "id": vars(message)["metadata"][METADATA_KEY].encode(),
     }
     if _LINK in message.extra_headers:
         values["link"] = _inside(message.extra_headers[_LINK])
     return values
 
 
-def _inside(text: str) -> str:
-    return encode_basestring_ascii(text)[1:-1]
+def _inside(text: str) -> bytes:
+    # Of a page of HTML this takes a third of the time that the standard library needs.
+    return to_json(text)[1:-1]
 
 
 __all__ = ["Mould", "Moulds"]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
+
+from django.db import transaction
 
 from crm_plugin.shop import (
     Actor,
     Cart,
+    CouponTerms,
     Customer,
     Group,
     Like,
+    NewReview,
     Offer,
     Operator,
     Order,
@@ -20,10 +26,27 @@ from crm_plugin.shop import (
     ProductCard,
     ProductRef,
     ShopChannel,
+    ShopCoupon,
     ShopIdentity,
+    ShopReview,
     Voucher,
+    Wishlist,
 )
-from crm_plugin.shops.oscar import carts_orders, catalogue, checks, groups, people, receivers, site, streams, vouchers
+from crm_plugin.shops.oscar import (
+    carts_orders,
+    catalogue,
+    checks,
+    coupon_series,
+    coupons,
+    groups,
+    people,
+    receivers,
+    reviews,
+    site,
+    streams,
+    vouchers,
+    wishlists,
+)
 
 
 class OscarShop:
@@ -88,17 +111,88 @@ class OscarShop:
         """Return the vouchers."""
         return vouchers.vouchers(voucher_refs, among=among)
 
-    def likes(self, customer_id: str) -> Sequence[Like]:
+    def check_coupon_terms(self, terms: CouponTerms) -> None:
+        """Refuse terms that Oscar cannot offer."""
+        coupon_series.check_terms(terms)
+
+    def open_coupon_series(self, terms: CouponTerms, *, name: str, ends_at: datetime | None) -> str:
+        """Make the offer behind codes."""
+        with transaction.atomic():
+            return coupon_series.open_series(terms, name=name, ends_at=ends_at)
+
+    def add_coupons(self, series_ref: str, codes: Collection[str]) -> frozenset[str]:
+        """Make a voucher of each code."""
+        return coupons.add_coupons(series_ref, codes)
+
+    def coupons(self, codes: Collection[str]) -> Mapping[str, ShopCoupon]:
+        """Return the codes that are vouchers."""
+        return coupons.coupons(codes)
+
+    def release_coupons(self, codes: Collection[str], *, order_ref: str) -> None:
+        """Let the vouchers that an order used be used again."""
+        coupons.release_coupons(codes, order_ref=order_ref)
+
+    def drop_coupons(self, codes: Collection[str]) -> None:
+        """Delete vouchers that no order used."""
+        coupons.drop_coupons(codes)
+
+    def gift_card_balances(self, customer_ids: Collection[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        """Return none: Oscar has no gift cards."""
+        return {}
+
+    def wishlists(self, customer_id: str) -> Sequence[Wishlist]:
+        """Return the customer's wishlists."""
+        return wishlists.wishlists(customer_id)
+
+    def public_wishlist(self, key: str) -> Wishlist | None:
+        """Return the public wishlist of that key."""
+        return wishlists.public_wishlist(key)
+
+    def make_wishlist(self, customer_id: str, *, name: str) -> Wishlist:
+        """Make another wishlist."""
+        return wishlists.make_wishlist(customer_id, name=name)
+
+    def change_wishlist(
+        self, customer_id: str, list_ref: str, *, name: str | None = None, is_public: bool | None = None
+    ) -> Wishlist:
+        """Change name or visibility of a wishlist."""
+        return wishlists.change_wishlist(customer_id, list_ref, name=name, is_public=is_public)
+
+    def drop_wishlist(self, customer_id: str, list_ref: str) -> None:
+        """Delete a wishlist, or empty the default one."""
+        wishlists.drop_wishlist(customer_id, list_ref)
+
+    def likes(self, customer_id: str, *, list_ref: str | None = None) -> Sequence[Like]:
         """Return what is on the customer's wishlists."""
-        return people.likes(customer_id)
+        return wishlists.likes(customer_id, list_ref=list_ref)
 
-    def like(self, customer_id: str, ref: ProductRef) -> None:
-        """Put the product on the customer's wishlist."""
-        people.like(customer_id, ref)
+    def liked(self, customer_id: str, product_ids: Collection[str], *, shop_channel: str) -> frozenset[str]:
+        """Return which of the products are on a wishlist of the customer's."""
+        return wishlists.liked(customer_id, product_ids, shop_channel=shop_channel)
 
-    def unlike(self, customer_id: str, ref: ProductRef) -> None:
-        """Take the product off the customer's wishlists."""
-        people.unlike(customer_id, ref)
+    def like_counts(self, product_ids: Collection[str], *, shop_channel: str) -> Mapping[str, int]:
+        """Return how many customers keep each product."""
+        return wishlists.like_counts(product_ids, shop_channel=shop_channel)
+
+    def like(self, customer_id: str, ref: ProductRef, *, list_ref: str = "") -> None:
+        """Put the product on a wishlist of the customer's."""
+        wishlists.like(customer_id, ref, list_ref=list_ref)
+
+    def unlike(self, customer_id: str, ref: ProductRef, *, list_ref: str | None = None) -> None:
+        """Take the product off one wishlist, or off all."""
+        wishlists.unlike(customer_id, ref, list_ref=list_ref)
+
+    def reviews(self, review_refs: Collection[str]) -> Mapping[str, ShopReview]:
+        """Return the product reviews."""
+        return reviews.reviews(review_refs)
+
+    def keep_review(self, review: NewReview) -> str:
+        """Write a product review."""
+        return reviews.keep_review(review)
+
+    def judge_review(self, review_ref: str, *, is_published: bool) -> None:
+        """Approve or reject a product review."""
+        reviews.judge_review(review_ref, is_published=is_published)
 
     def streams(self) -> Sequence[str]:
         """Return the names of the streams."""

@@ -18,6 +18,9 @@ Basket = get_model("basket", "Basket")
 BasketLine = get_model("basket", "Line")
 OrderRow = get_model("order", "Order")
 OrderLine = get_model("order", "Line")
+PaymentEventQuantity = get_model("order", "PaymentEventQuantity")
+ShippingEventQuantity = get_model("order", "ShippingEventQuantity")
+VoucherApplication = get_model("voucher", "VoucherApplication")
 Selector = get_class("partner.strategy", "Selector")
 
 #: A frozen basket is being paid for: still a cart, until it becomes an order or thaws again.
@@ -37,6 +40,8 @@ _STATES: Final = {
     "refunded": OrderState.REFUNDED,
     "returned": OrderState.REFUNDED,
 }
+#: What a shop calls its events when units were paid back, or came back, in any case.
+_BACK: Final = frozenset({"refund", "refunded", "return", "returned"})
 
 
 def state_of(status: str) -> OrderState:
@@ -58,11 +63,18 @@ def carts(cart_refs: Collection[str]) -> Mapping[str, Cart]:
 
 def orders(order_refs: Collection[str]) -> Mapping[str, Order]:
     """Return the orders by primary key."""
-    lines = OrderLine.objects.select_related("product").order_by("pk")
+    events = (
+        Prefetch("payment_event_quantities", queryset=PaymentEventQuantity.objects.select_related("event__event_type")),
+        Prefetch(
+            "shipping_event_quantities", queryset=ShippingEventQuantity.objects.select_related("event__event_type")
+        ),
+    )
+    lines = OrderLine.objects.select_related("product").prefetch_related(*events).order_by("pk")
+    used = VoucherApplication.objects.select_related("voucher").order_by("pk")
     rows = (
         OrderRow.objects.filter(pk__in=primary_keys(OrderRow, order_refs))
         .select_related("user")
-        .prefetch_related(Prefetch("lines", queryset=lines))
+        .prefetch_related(Prefetch("lines", queryset=lines), Prefetch("voucherapplication_set", queryset=used))
     )
     return {str(row.pk): _order(row) for row in rows}
 
@@ -98,17 +110,33 @@ def _order(row: Any) -> Order:
         total=Money(row.total_incl_tax, row.currency),
         # A line whose product was deleted since says nothing of what the person is interested in.
         lines=tuple(
-            _line(line, unit_price=Money(line.unit_price_incl_tax, row.currency))
+            _line(
+                line,
+                unit_price=Money(line.unit_price_incl_tax, row.currency),
+                refunded_quantity=_refunded(line, order=row),
+            )
             for line in row.lines.all()
             if line.product is not None and line.unit_price_incl_tax is not None
         ),
         customer_id=str(row.user_id or ""),
         email=row.email,
         cart_ref=str(row.basket_id or ""),
+        coupon_codes=tuple(dict.fromkeys(use.voucher.code for use in row.voucherapplication_set.all())),
     )
 
 
-def _line(row: Any, *, unit_price: Money) -> Line:
+def _refunded(line: Any, *, order: Any) -> int:
+    """Return how many units came back or were paid back: all when a status says so, else what the events count."""
+    if OrderState.REFUNDED in (state_of(order.status or ""), state_of(line.status or "")):
+        return int(line.quantity)
+    counts = [
+        sum(row.quantity for row in rows if row.event.event_type.name.strip().lower() in _BACK)
+        for rows in (line.payment_event_quantities.all(), line.shipping_event_quantities.all())
+    ]
+    return min(max(counts), int(line.quantity))  # what came back was paid back: the same units, told twice
+
+
+def _line(row: Any, *, unit_price: Money, refunded_quantity: int = 0) -> Line:
     product_id, _variant_id = ids_of(row.product)
     return Line(
         line_id=str(row.pk),
@@ -116,4 +144,5 @@ def _line(row: Any, *, unit_price: Money) -> Line:
         variant_id=str(row.product_id),
         quantity=row.quantity,
         unit_price=unit_price,
+        refunded_quantity=refunded_quantity,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from crm_plugin import activity
 from crm_plugin.money import Money
@@ -141,16 +142,26 @@ def reviewed(review: Any) -> Fact:
         product_id=product_id,
         variant_id=variant_id,
         shop_channel=site.CHANNEL,
+        subject=str(review.pk),
         data={"score": review.score},
     )
 
 
+def review_changed(review: Any) -> Fact:
+    """Return that a review was edited, moderated or deleted. It names nobody: whose it is has not changed."""
+    return Fact(
+        kind=FactKind.REVIEW_CHANGED,
+        source_key=f"review:{review.pk}:changed:{uuid4().hex}",
+        subject=str(review.pk),
+    )
+
+
 def coupon_used(application: Any) -> Fact:
-    """Return that a voucher was used in an order."""
+    """Return that a voucher was used in an order, under the key that it has when the order's facts tell it."""
     order = application.order
     return Fact(
         kind=FactKind.COUPON_USED,
-        source_key=f"coupon:{application.pk}",
+        source_key=f"order:{order.pk}:coupon:{application.voucher.code}",
         occurred_at=application.date_created,
         customer_id=str(order.user_id or ""),
         email=order.email,

@@ -34,8 +34,12 @@ def product_groups(product_ids: Collection[str]) -> Mapping[str, frozenset[str]]
 
 def groups(keys: Collection[str], *, language: str) -> Mapping[str, Group]:
     """Return the categories by key."""
-    ids = [key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)]
-    return {group.key: group for group in _named(Category.objects.filter(pk__in=primary_keys(Category, ids)), language)}
+    return {group.key: group for group in _named(Category.objects.filter(pk__in=category_keys(keys)), language)}
+
+
+def category_keys(keys: Collection[str]) -> set[Any]:
+    """Return the primary keys of the categories that group keys name."""
+    return primary_keys(Category, (key.removeprefix(_PREFIX) for key in keys if key.startswith(_PREFIX)))
 
 
 def search_groups(text: str, *, language: str, limit: int) -> Sequence[Group]:

@@ -1,25 +1,18 @@
-"""Customers, who is calling, and what a customer likes: Oscar's users and wishlists."""
+"""Customers, and who is calling: Oscar's users."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
 from oscar.core.loading import get_model
 
-from crm_plugin.errors import NotFound
-from crm_plugin.shop import Actor, Customer, Like, Permission, ProductRef
-from crm_plugin.shops.oscar import site
-from crm_plugin.shops.oscar.catalogue import ids_of
-from crm_plugin.shops.oscar.keys import primary_key, primary_keys
+from crm_plugin.shop import Actor, Customer, Permission
+from crm_plugin.shops.oscar.keys import primary_keys
 
 User: Any = get_user_model()
-Product = get_model("catalogue", "Product")
 UserAddress = get_model("address", "UserAddress")
-WishList = get_model("wishlists", "WishList")
-WishLine = get_model("wishlists", "Line")
 
 
 def customers(customer_ids: Collection[str]) -> Mapping[str, Customer]:
@@ -61,54 +54,3 @@ def actor(context: Any) -> Actor:
         is_staff=user.is_staff,
         permissions=frozenset(found for found in Permission if user.has_perm(f"crm_plugin.{found}")),
     )
-
-
-def likes(customer_id: str) -> Sequence[Like]:
-    """Return what is on the customer's wishlists, newest first.
-
-    Oscar keeps no time for a line, only for the list that it is on.
-    """
-    lines = _lines_of(customer_id).select_related("product", "wishlist").order_by("-pk")
-    return [Like(ref_of(line.product), line.wishlist.date_created) for line in lines]
-
-
-def like(customer_id: str, ref: ProductRef) -> None:
-    """Put the product on the customer's default list, unless it is on one of the lists; the line's signal tells it.
-
-    Raises:
-        NotFound: the customer or the product does not exist.
-    """
-    product = _product(ref)
-    with transaction.atomic():
-        # One like at a time for each customer: else two first likes would make two default lists.
-        owner = User.objects.select_for_update().filter(pk=primary_key(User, customer_id)).first()
-        if owner is None:
-            raise NotFound(f"There is no customer {customer_id}.")
-        if _lines_of(customer_id).filter(product=product).exists():
-            return
-        default = WishList.objects.filter(owner=owner).order_by("-date_created", "-pk").first()
-        (default or WishList.objects.create(owner=owner)).add(product)
-
-
-def unlike(customer_id: str, ref: ProductRef) -> None:
-    """Take the product off all of the customer's lists; the lines' signals tell it."""
-    key = primary_key(Product, ref.variant_id or ref.product_id)
-    for line in _lines_of(customer_id).filter(product_id=key):
-        line.delete()
-
-
-def ref_of(product: Any) -> ProductRef:
-    """Return how the engine names a product row."""
-    product_id, variant_id = ids_of(product)
-    return ProductRef(product_id, site.CHANNEL, variant_id)
-
-
-def _lines_of(customer_id: str) -> Any:
-    return WishLine.objects.filter(wishlist__owner_id=primary_key(User, customer_id), product__isnull=False)
-
-
-def _product(ref: ProductRef) -> Any:
-    product = Product.objects.filter(pk=primary_key(Product, ref.variant_id or ref.product_id)).first()
-    if ref.shop_channel != site.CHANNEL or product is None or ref.product_id != ids_of(product)[0]:
-        raise NotFound(f"There is no product {ref.product_id} in {ref.shop_channel}.")
-    return product

@@ -23,7 +23,7 @@ from oscar.core.loading import get_class, get_model
 from crm_plugin import activity, contacts, guard
 from crm_plugin.conf import settings
 from crm_plugin.shop import Fact, FactKind
-from crm_plugin.shops.oscar import facts, site, vouchers
+from crm_plugin.shops.oscar import facts, site, vouchers, wishlists
 from crm_plugin.shops.oscar.catalogue import ids_of, price_shown
 
 Receiver = Callable[..., None]
@@ -196,8 +196,10 @@ def wishlist_line_saved(*, instance: Any, created: bool, **_signal: Any) -> Fact
 
 @door("wishlist_line_deleted")
 def wishlist_line_deleted(*, instance: Any, origin: Any = None, **_signal: Any) -> Fact | None:
-    """A product was taken off a wishlist."""
-    return None if instance.product is None or _is_user(origin) else facts.unliked(instance)
+    """A product was taken off a wishlist, and is on none of that customer's any more."""
+    if instance.product is None or _is_user(origin) or wishlists.is_kept(instance):
+        return None
+    return facts.unliked(instance)
 
 
 @door("stock_record_saved")
@@ -217,6 +219,18 @@ def stock_record_saved(*, instance: Any, **_signal: Any) -> Fact:
 def review_added(*, review: Any, **_signal: Any) -> Fact:
     """A product was reviewed."""
     return facts.reviewed(review)
+
+
+@door("review_saved", asks_database=False)
+def review_saved(*, instance: Any, created: bool, **_signal: Any) -> Fact | None:
+    """A review was edited or moderated, or somebody voted on it."""
+    return None if created else facts.review_changed(instance)
+
+
+@door("review_deleted", asks_database=False)
+def review_deleted(*, instance: Any, **_signal: Any) -> Fact:
+    """A review was deleted, also together with its product or its author."""
+    return facts.review_changed(instance)
 
 
 @door("voucher_applied")
@@ -251,6 +265,8 @@ def connect() -> None:
         (post_delete, wishlist_line_deleted, get_model("wishlists", "Line")),
         (post_save, stock_record_saved, get_model("partner", "StockRecord")),
         (get_class("catalogue.reviews.signals", "review_added"), review_added, None),
+        (post_save, review_saved, get_model("reviews", "ProductReview")),
+        (post_delete, review_deleted, get_model("reviews", "ProductReview")),
         (post_save, voucher_applied, get_model("voucher", "VoucherApplication")),
         (m2m_changed, voucher_offers_added, get_model("voucher", "Voucher").offers.through),
     ):

@@ -1,8 +1,8 @@
 """What happened after a moment, by the shop's own timestamps: what bulk writes and crashed processes never signalled.
 
-Oscar keeps no time for two things, and no stream finds them when no signal told them: a line put by a bulk write on a
-wishlist that is older than the watermark, and a change of a customer's name or address. Both are read anew whenever the
-person does something else.
+Oscar keeps no time for three things, and no stream finds them when no signal told them: a line put by a bulk write on a
+wishlist that is older than the watermark, a change of a customer's name or address, and a review that was edited or
+moderated. The first two are read anew whenever the person does something else.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ _STREAMS: Mapping[str, _Stream] = {
     "coupons": _Stream(
         VoucherApplication.objects.select_related("order__user", "voucher"), "date_created", facts.coupon_used
     ),
-    "vouchers": _Begun(Voucher.objects.all(), "start_datetime", vouchers.news),
+    # The coupons of persons, of which there may be very many, are no news; they would only fill pages.
+    "vouchers": _Begun(Voucher.objects.exclude(usage=Voucher.SINGLE_USE), "start_datetime", vouchers.news),
 }
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from crm_plugin.shop import (
     Actor,
     Cart,
+    CouponTerms,
     Customer,
     Group,
     Like,
+    NewReview,
     Offer,
     Operator,
     Order,
@@ -20,13 +24,18 @@ from crm_plugin.shop import (
     ProductCard,
     ProductRef,
     ShopChannel,
+    ShopCoupon,
     ShopIdentity,
+    ShopReview,
     Voucher,
+    Wishlist,
 )
 from crm_plugin.shops.saleor import (
     cards,
     carts,
     configuration,
+    coupons,
+    gift_cards,
     groups,
     likes,
     offers,
@@ -132,27 +141,114 @@ class SaleorShop:
         """Return the vouchers."""
         return vouchers.vouchers(voucher_refs, among=among)
 
-    # Likes
+    # Coupons and gift cards
 
     @on_writer
-    def likes(self, customer_id: str) -> Sequence[Like]:
-        """Return the likes that the CRM keeps."""
-        return likes.likes(customer_id)
+    def check_coupon_terms(self, terms: CouponTerms) -> None:
+        """Refuse what a voucher cannot be."""
+        coupons.check_coupon_terms(terms)
 
     @on_writer
-    def like(self, customer_id: str, ref: ProductRef) -> None:
+    def open_coupon_series(self, terms: CouponTerms, *, name: str, ends_at: datetime | None) -> str:
+        """Make a voucher."""
+        return coupons.open_coupon_series(terms, name=name, ends_at=ends_at)
+
+    @on_writer
+    def add_coupons(self, series_ref: str, codes: Collection[str]) -> frozenset[str]:
+        """Add codes to a voucher."""
+        return coupons.add_coupons(series_ref, codes)
+
+    @on_writer
+    def coupons(self, codes: Collection[str]) -> Mapping[str, ShopCoupon]:
+        """Return the voucher codes."""
+        return coupons.coupons(codes)
+
+    @on_writer
+    def release_coupons(self, codes: Collection[str], *, order_ref: str) -> None:
+        """Make codes active again."""
+        coupons.release_coupons(codes, order_ref=order_ref)
+
+    @on_writer
+    def drop_coupons(self, codes: Collection[str]) -> None:
+        """Delete codes and empty vouchers of the CRM's."""
+        coupons.drop_coupons(codes)
+
+    @on_writer
+    def gift_card_balances(self, customer_ids: Collection[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        """Return what is left on the gift cards."""
+        return gift_cards.balances(customer_ids)
+
+    # Wishlists, which the CRM keeps
+
+    @on_writer
+    def wishlists(self, customer_id: str) -> Sequence[Wishlist]:
+        """Return the customer's lists."""
+        return likes.wishlists(customer_id)
+
+    @on_writer
+    def public_wishlist(self, key: str) -> Wishlist | None:
+        """Return a public list."""
+        return likes.public_wishlist(key)
+
+    @on_writer
+    def make_wishlist(self, customer_id: str, *, name: str) -> Wishlist:
+        """Make a list."""
+        return likes.make_wishlist(customer_id, name=name)
+
+    @on_writer
+    def change_wishlist(
+        self, customer_id: str, list_ref: str, *, name: str | None = None, is_public: bool | None = None
+    ) -> Wishlist:
+        """Change a list."""
+        return likes.change_wishlist(customer_id, list_ref, name=name, is_public=is_public)
+
+    @on_writer
+    def drop_wishlist(self, customer_id: str, list_ref: str) -> None:
+        """Delete a list."""
+        likes.drop_wishlist(customer_id, list_ref)
+
+    @on_writer
+    def likes(self, customer_id: str, *, list_ref: str | None = None) -> Sequence[Like]:
+        """Return what is on a list, or on all."""
+        return likes.likes(customer_id, list_ref=list_ref)
+
+    @on_writer
+    def liked(self, customer_id: str, product_ids: Collection[str], *, shop_channel: str) -> frozenset[str]:
+        """Return which products are on a list."""
+        return likes.liked(customer_id, product_ids, shop_channel=shop_channel)
+
+    @on_writer
+    def like_counts(self, product_ids: Collection[str], *, shop_channel: str) -> Mapping[str, int]:
+        """Return how many customers keep each product."""
+        return likes.like_counts(product_ids, shop_channel=shop_channel)
+
+    @on_writer
+    def like(self, customer_id: str, ref: ProductRef, *, list_ref: str = "") -> None:
         """Keep a like."""
-        likes.like(customer_id, ref)
+        likes.like(customer_id, ref, list_ref=list_ref)
 
     @on_writer
-    def unlike(self, customer_id: str, ref: ProductRef) -> None:
+    def unlike(self, customer_id: str, ref: ProductRef, *, list_ref: str | None = None) -> None:
         """Drop a like."""
-        likes.unlike(customer_id, ref)
+        likes.unlike(customer_id, ref, list_ref=list_ref)
+
+    # Reviews: Saleor has none
+
+    def reviews(self, review_refs: Collection[str]) -> Mapping[str, ShopReview]:
+        """Return none."""
+        return {}
+
+    def keep_review(self, review: NewReview) -> str:
+        """Keep nothing: the CRM's own table is the only one."""
+        return ""
+
+    def judge_review(self, review_ref: str, *, is_published: bool) -> None:
+        """Do nothing."""
 
     # Reconcile and the first load
 
     def streams(self) -> Sequence[str]:
-        """Return customers, checkouts, orders, fulfilments, likes, vouchers."""
+        """Return customers, checkouts, orders, fulfilments, likes, vouchers, gift cards."""
         return streams.streams()
 
     @on_writer

@@ -17,7 +17,7 @@ from saleor.product.models import ProductVariant
 
 from crm_plugin import activity
 from crm_plugin.shop import Fact, FactKind
-from crm_plugin.shops.saleor import deliveries, keys, orders, visitors
+from crm_plugin.shops.saleor import coupons, deliveries, keys, orders, visitors
 from crm_plugin.shops.saleor.people import as_id
 
 #: A promotion may cover the whole catalogue; the watch comes to the rest of it on schedule.
@@ -113,6 +113,12 @@ def product_changed(product: Any) -> None:
     activity.look_again([as_id(product.pk)])
 
 
+def product_deleted(product: Any) -> None:
+    """A product is gone, and with it perhaps all that a coupon was good for."""
+    product_changed(product)
+    coupons.end_what_is_for_nothing(product)
+
+
 def variant_changed(variant: Any) -> None:
     """Something about a variant changed; Saleor tells a new base price this way, without saying so."""
     activity.look_again([as_id(variant.product_id)])
@@ -193,17 +199,6 @@ def of_order(order: Any, kind: FactKind) -> Fact:
     )
 
 
-def of_voucher_use(order: Any) -> Iterator[Fact]:
-    """Yield that a code was used with the order, if one was."""
-    if order.voucher_code:
-        yield replace(
-            of_order(order, FactKind.ORDERED),
-            kind=FactKind.COUPON_USED,
-            source_key=keys.order(order.pk, "coupon"),
-            subject=order.voucher_code,
-        )
-
-
 def of_fulfillment(fulfillment: Any) -> Fact:
     """Return the fact of one fulfilment."""
     order = fulfillment.order
@@ -230,7 +225,6 @@ def _placed(candidates: Iterable[Any]) -> Iterator[Fact]:
     for order in candidates:
         if order.status not in orders.NOT_PLACED:
             yield of_order(order, FactKind.ORDERED)
-            yield from of_voucher_use(order)
 
 
 def _has_started(checkout: Any) -> bool:

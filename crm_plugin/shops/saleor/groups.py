@@ -31,8 +31,8 @@ def product_groups(product_ids: Collection[str]) -> dict[str, frozenset[str]]:
 def groups(keys: Collection[str], *, language: str) -> dict[str, Group]:
     """Return the groups by key."""
     found = [
-        *_categories(_pks(keys, GroupKind.CATEGORY), language=language),
-        *_collections(_pks(keys, GroupKind.COLLECTION), language=language),
+        *_categories(pks_of(keys, GroupKind.CATEGORY), language=language),
+        *_collections(pks_of(keys, GroupKind.COLLECTION), language=language),
     ]
     return {group.key: group for group in found}
 
@@ -44,6 +44,13 @@ def search_groups(text: str, *, language: str, limit: int) -> list[Group]:
         *_collections(_matching(product.Collection, text, limit), language=language),
     ]
     return sorted(found, key=lambda group: (group.name.lower(), group.key))[:limit]
+
+
+def with_those_below(keys: Collection[str]) -> set[int]:
+    """Return the primary keys of the categories among the keys, and of all that are below one of them."""
+    wanted = set(pks_of(keys, GroupKind.CATEGORY))
+    tree = _tree(wanted)
+    return {pk for pk in tree if not wanted.isdisjoint(_line(pk, tree))}
 
 
 def _matching(model: Any, text: str, limit: int) -> list[int]:
@@ -85,7 +92,8 @@ def _line(pk: int | None, tree: Mapping[int, tuple[int | None, str]]) -> list[in
     return found
 
 
-def _pks(keys: Collection[str], kind: GroupKind) -> list[int]:
+def pks_of(keys: Collection[str], kind: GroupKind) -> list[int]:
+    """Return the primary keys in the keys of groups of this kind."""
     parts = (key.partition(":") for key in keys)
     return as_pks([value for name, _colon, value in parts if name == kind])
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Sum
-from saleor.order import OrderChargeStatus, OrderStatus
+from saleor.order import FulfillmentStatus, OrderChargeStatus, OrderGrantedRefundStatus, OrderStatus
+from saleor.order.models import FulfillmentLine, OrderGrantedRefundLine, OrderLine
 from saleor.order.models import Order as OrderRow
-from saleor.order.models import OrderLine
 from saleor.payment import ChargeStatus
 from saleor.payment.models import Payment, TransactionItem
 
@@ -31,12 +31,20 @@ _COLUMNS: Final = (
     "user_email",
     "language_code",
     "checkout_token",
+    "voucher_code",
     "currency",
     "total_gross_amount",
     "total_charged_amount",
     "created_at",
 )
 _SENT: Final = frozenset({OrderStatus.FULFILLED, OrderStatus.PARTIALLY_RETURNED})
+#: What became of goods that the customer did not keep.
+_RETURNED: Final = (
+    FulfillmentStatus.REFUNDED,
+    FulfillmentStatus.RETURNED,
+    FulfillmentStatus.REFUNDED_AND_RETURNED,
+    FulfillmentStatus.REPLACED,
+)
 
 
 def orders(order_refs: Collection[str]) -> dict[str, Order]:
@@ -61,6 +69,7 @@ def orders(order_refs: Collection[str]) -> dict[str, Order]:
             email=row.user_email,
             language=language(row.language_code),
             cart_ref=row.checkout_token,
+            coupon_codes=(row.voucher_code,) if row.voucher_code else (),
         )
         for row in rows
     }
@@ -98,6 +107,7 @@ def _lines(pks: Collection[UUID]) -> dict[UUID, list[Line]]:
 
     The price is Saleor's base price: promotions are in it, a voucher for the whole order is not.
     """
+    back = _came_back(pks)
     rows = (
         OrderLine.objects.filter(order_id__in=pks, variant__isnull=False)
         .order_by("created_at", "pk")
@@ -114,5 +124,25 @@ def _lines(pks: Collection[UUID]) -> dict[UUID, list[Line]]:
     )
     found: defaultdict[UUID, list[Line]] = defaultdict(list)
     for pk, order, variant, product, quantity, base, gross, currency in rows:
-        found[order].append(Line(str(pk), str(product), str(variant), quantity, Money(base or gross, currency)))
+        price = Money(base or gross, currency)
+        found[order].append(Line(str(pk), str(product), str(variant), quantity, price, min(back.get(pk, 0), quantity)))
     return found
+
+
+def _came_back(pks: Collection[UUID]) -> dict[UUID, int]:
+    """Return how many units of each line came back or were paid back.
+
+    Staff who take goods back often grant the money for the same units apart, and nothing ties the two: the larger of
+    both numbers is what came back at least.
+    """
+    returned = _units(FulfillmentLine.objects.filter(order_line__order_id__in=pks, fulfillment__status__in=_RETURNED))
+    granted = _units(
+        OrderGrantedRefundLine.objects.filter(order_line__order_id__in=pks).exclude(
+            granted_refund__status=OrderGrantedRefundStatus.FAILURE
+        )
+    )
+    return {line: max(returned.get(line, 0), granted.get(line, 0)) for line in returned.keys() | granted.keys()}
+
+
+def _units(rows: Any) -> dict[UUID, int]:
+    return dict(rows.order_by().values_list("order_line_id").annotate(units=Sum("quantity")))

@@ -22,7 +22,7 @@ from saleor.order.models import Fulfillment, Order, OrderEvent
 
 from crm_plugin import activity, clock
 from crm_plugin.shop import Fact, FactKind, OrderState, Page, Position
-from crm_plugin.shops.saleor import facts, likes, orders, vouchers
+from crm_plugin.shops.saleor import facts, gift_cards, likes, orders, vouchers
 
 #: Saving an account right after making it is part of making it.
 SAME_MOMENT: Final = timedelta(seconds=2)
@@ -88,7 +88,6 @@ def _orders(position: Position, limit: int) -> Page:
         if row.status in orders.NOT_PLACED:
             return
         yield facts.of_order(row, FactKind.ORDERED)
-        yield from facts.of_voucher_use(row)
         later = _STATE_KINDS.get(orders.state(row, refunded=refunded))
         for kind in (FactKind.PAID if row.charge_status in orders.PAID else None, later):
             if kind is not None:
@@ -121,9 +120,11 @@ def _likes(position: Position, limit: int) -> Page:
 def _vouchers(position: Position, limit: int) -> Page:
     """Read vouchers when they begin: one that was made for later is told then.
 
-    The column has no index. The table has a row for each thing that staff thought of, not for each code.
+    The column has no index. The table has a row for each thing that staff thought of and for each series of coupons,
+    not for each code. Those whose codes are good for one order each are no news to anybody.
     """
-    rows = _after(Voucher.objects.filter(start_date__lte=clock.now()), "start_date", position, limit)
+    begun = Voucher.objects.filter(start_date__lte=clock.now(), single_use=False)
+    rows = _after(begun, "start_date", position, limit)
     return _page(rows, "start_date", position, limit, lambda row: (vouchers.news(row),))
 
 
@@ -168,4 +169,5 @@ _READERS: Final[Mapping[str, Callable[[Position, int], Page]]] = {
     "fulfilments": _fulfilments,
     "likes": _likes,
     "vouchers": _vouchers,
+    "gift_cards": gift_cards.events_since,
 }

@@ -21,8 +21,12 @@ from crm_plugin.shops.saleor.people import as_id, as_pks
 
 
 def voucher_changed(voucher: Any) -> None:
-    """A voucher was made, or changed in a way that may make it one for more shoppers: its channels, its goods."""
-    activity.record(news(voucher))
+    """A voucher was made, or changed in a way that may make it one for more shoppers: its channels, its goods.
+
+    One whose codes are good for one order each, as are all that the CRM makes, is no news to anybody.
+    """
+    if not voucher.single_use:
+        activity.record(news(voucher))
 
 
 def news(voucher: Any) -> Fact:

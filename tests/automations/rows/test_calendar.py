@@ -9,13 +9,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from crm_plugin import activity, clock, contacts, pipeline
+from crm_plugin import activity, automations, clock, contacts, coupons, pipeline, reviews
+from crm_plugin.coupons import Coupon
+from crm_plugin.messaging import read_click
 from crm_plugin.models import Enrollment, Message, ScheduleSlot
+from crm_plugin.reviews import Link
 from crm_plugin.shop import Customer, Fact, FactKind, OrderState, ShopIdentity
+from tests.automations.coupon_story import code_of, issue, percent, showing, use
 from tests.fake_catalogue import FakeProduct
 from tests.fake_shop import FakeShop
 from tests.fake_trade import order_facts, signed_up
-from tests.stories import consenting, running, send, wait
+from tests.stories import consenting, open_shop, running, send, wait
 
 pytestmark = pytest.mark.django_db
 
@@ -135,14 +139,35 @@ def test_who_did_not_come_for_exactly_and_for_at_least_fourteen_days(shop: FakeS
     assert found[at_least.pk] == {people[14].customer_id, people[15].customer_id}
 
 
-REVIEW_REQUEST = {"steps": [send(offers=False)], "exit_when": ["order_undone", "reviewed_item"]}
+ASK = send(
+    offers=False,
+    is_review_request=True,
+    template=showing("{% for item in items %}{{ item.name }}: {{ item.review_url }}\n{% endfor %}"),
+)
+REVIEW_REQUEST = {"steps": [ASK], "exit_when": ["order_undone", "reviewed_item"]}
+
+
+def asked_in(text: str) -> dict[str, str]:
+    """What a mail asks about, and the addresses of the forms."""
+    lines = (line.strip().partition(": ") for line in text.splitlines())
+    tokens = {name: read_click(url.rstrip("/").rpartition("/")[2]) for name, dots, url in lines if dots}
+    return {name: found[1] for name, found in tokens.items() if found is not None}
+
+
+def form_of(url: str) -> Link:
+    """What the address of a form stands for."""
+    prefix = "https://shop.example/crm/review/"
+    assert url.startswith(prefix)
+    found = reviews.read_link(url.removeprefix(prefix).rstrip("/"))
+    assert found is not None
+    return found
 
 
 @pytest.mark.feature(15)
 def test_seven_days_after_delivery_one_review_request_with_a_link_for_each_item(shop: FakeShop, mailoutbox) -> None:
     bowl, cup = shop.add_product(price=10, name="Bowl"), shop.add_product(price=5, name="Cup")
     happy, wrote, sent_back = members(shop, 3)
-    orders = {one.customer_id: buy(shop, one, seoul("2027-03-01T12:00"), bowl, cup) for one in (happy, sent_back)}
+    orders = {one.customer_id: buy(shop, one, seoul("2027-03-01T12:00"), cup, bowl) for one in (happy, sent_back)}
     orders[wrote.customer_id] = buy(shop, wrote, seoul("2027-03-01T12:00"), bowl)
     with clock.travel(to=seoul("2027-03-02T12:00")):
         running(after("delivered", 7), **REVIEW_REQUEST)
@@ -161,8 +186,14 @@ def test_seven_days_after_delivery_one_review_request_with_a_link_for_each_item(
     assert before == 0
     (mail,) = mailoutbox
     assert mail.to == [happy.email]
-    assert [line.partition(":")[0] for line in mail.body.splitlines() if ": " in line] == ["Bowl", "Cup"]
-    assert str(mail.alternatives[0][0]).count(">Bowl:") == str(mail.alternatives[0][0]).count(">Cup:") == 1
+    asked = asked_in(mail.body)
+    assert list(asked) == ["Bowl", "Cup"]  # the dearest first
+    with clock.travel(to=seoul("2027-03-12T12:00")):
+        forms = [form_of(url) for url in asked.values()]
+    assert [(form.product_id, form.order_ref) for form in forms] == [
+        (one.product_id, orders[happy.customer_id]) for one in (bowl, cup)
+    ]
+    assert {form.contact_id for form in forms} == {contacts.find(customer_id=happy.customer_id).pk}
 
 
 @pytest.mark.feature(15)
@@ -178,30 +209,68 @@ def test_an_item_that_was_reviewed_is_left_out_of_the_request(shop: FakeShop, ma
     work(seoul("2027-03-10T10:00"))
 
     (mail,) = mailoutbox
-    assert "Cup: " in mail.body
-    assert "Bowl: " not in mail.body
+    assert list(asked_in(mail.body)) == ["Cup"]
+
+
+@pytest.mark.feature(15)
+def test_a_line_that_was_refunded_is_left_out_of_the_request(shop: FakeShop, mailoutbox) -> None:
+    bowl, cup = shop.add_product(price=10, name="Bowl"), shop.add_product(price=5, name="Cup")
+    (ann,) = members(shop, 1)
+    order_ref = buy(shop, ann, seoul("2027-03-01T12:00"), bowl, cup)
+    with clock.travel(to=seoul("2027-03-02T12:00")):
+        running(after("delivered", 7), **REVIEW_REQUEST)
+    deliver(ann, order_ref, seoul("2027-03-03T18:00"))
+    shop.refund_lines(order_ref, bowl.ref)
+
+    work(seoul("2027-03-10T10:00"))
+
+    (mail,) = mailoutbox
+    assert list(asked_in(mail.body)) == ["Cup"]
 
 
 @pytest.mark.feature(16)
 def test_who_did_not_confirm_five_days_after_delivery_gets_one_notice(shop: FakeShop, mailoutbox) -> None:
     confirmed, silent = (shop.add_customer() for _ in range(2))  # neither agreed to advertising: it is a notice
-    orders = {one.customer_id: buy(shop, one, seoul("2027-03-01T12:00")) for one in (confirmed, silent)}
-    confirms = {"type": "did", "activity": "custom", "what": {"subject": {"op": "is", "value": "confirmed"}}}
+    both = [(one, buy(shop, one, seoul("2027-03-01T12:00"))) for one in (confirmed, silent)]
+    other = buy(shop, confirmed, seoul("2027-03-01T12:00"))  # an order of the same person, not confirmed
     with clock.travel(to=seoul("2027-03-02T12:00")):
-        running(
-            after("delivered", 5, audience={"include": {"type": "not", "of": confirms}}),
-            [send(message_class="transactional", offers=False)],
-            exit_when=["order_undone"],
-        )
-    for one in (confirmed, silent):
-        deliver(one, orders[one.customer_id], seoul("2027-03-03T18:00"))
-    tell(FactKind.CUSTOM, confirmed, seoul("2027-03-04T12:00"), subject="confirmed")
+        open_shop()
+        automations.publish(automations.create_from_recipe("purchase_confirm", name="Confirm").pk)
+    for one, order_ref in [*both, (confirmed, other)]:
+        deliver(one, order_ref, seoul("2027-03-03T18:00"))
+    with clock.travel(to=seoul("2027-03-04T12:00")):
+        activity.confirm_receipt(shop.order_rows[both[0][1]])
 
     work_at("10:00", ["2027-03-07", "2027-03-08", "2027-03-09"])
 
-    assert [mail.to for mail in mailoutbox] == [[silent.email]]
-    assert Message.objects.get().message_class == "transactional"
-    assert Message.objects.get().created_at == seoul("2027-03-08T10:00")
+    assert sorted(mail.to for mail in mailoutbox) == sorted([[silent.email], [confirmed.email]])
+    assert {message.message_class for message in Message.objects.all()} == {"transactional"}
+    assert {message.created_at for message in Message.objects.all()} == {seoul("2027-03-08T10:00")}
+    (his,) = (mail for mail in mailoutbox if mail.to == [silent.email])
+    button = next(line for line in his.body.splitlines() if line.startswith("Yes, it has arrived: "))
+    found = read_click(button.rstrip("/").rpartition("/")[2])
+    assert found is not None
+    receipt = activity.read_receipt(found[1].rstrip("/").rpartition("/")[2])
+    assert receipt is not None
+    assert receipt.order == shop.order_rows[both[1][1]]
+
+
+@pytest.mark.feature(16)
+def test_who_confirms_while_the_notice_is_held_does_not_get_it(shop: FakeShop, mailoutbox) -> None:
+    ann = shop.add_customer()
+    order_ref = buy(shop, ann, seoul("2027-03-01T12:00"))
+    with clock.travel(to=seoul("2027-03-02T12:00")):
+        open_shop()
+        automations.publish(automations.create_from_recipe("purchase_confirm", name="Confirm").pk)
+    deliver(ann, order_ref, seoul("2027-03-03T18:00"))
+    with clock.travel(to=seoul("2027-03-08T10:00")):
+        pipeline.pump()
+        activity.confirm_receipt(shop.order_rows[order_ref])
+
+    work(seoul("2027-03-08T10:01"))
+
+    assert mailoutbox == []
+    assert Enrollment.objects.values_list("state", "reason").get() == ("exited", "exited")
 
 
 @pytest.mark.feature(17)
@@ -298,17 +367,16 @@ def test_a_category_is_due_again_three_days_before_its_cycle_ends(shop: FakeShop
 
 
 @pytest.mark.feature(27)
-def test_coupons_that_end_in_three_days_and_were_not_used(shop: FakeShop) -> None:
-    used, one_code, two_codes, later = members(shop, 4)
-    codes = [(used, "U1"), (one_code, "A1"), (two_codes, "B1"), (two_codes, "B2"), (later, "C1")]
-    for person, code in codes:
-        expires_on = "2027-03-21" if person is later else "2027-03-20"
-        data = {"expires_on": expires_on, "name": f"Ten percent {code}"}
-        tell(FactKind.COUPON_ISSUED, person, seoul("2027-03-01T12:00"), subject=code, data=data)
-    tell(FactKind.COUPON_USED, used, seoul("2027-03-05T12:00"), subject="U1")
-    with clock.travel(to=seoul("2027-03-10T12:00")):
-        pipeline.pump()
-        running({"type": "coupon_expiry", "days_before": 3, "at": "10:00"})
+def test_coupons_that_end_in_three_days_and_were_not_used(shop: FakeShop, mailoutbox) -> None:
+    used, one_code, two_codes, later = people = members(shop, 4)
+    with clock.travel(to=seoul("2027-03-13T12:00")):
+        ten, five = percent(10, name="Ten", expires_in_days=7), percent(5, name="Five", expires_in_days=7)
+        for template, one in [*((ten, one) for one in people), (five, two_codes)]:
+            issue(template, one, expires_in_days=8 if one is later else None)
+    with clock.travel(to=seoul("2027-03-14T12:00")):
+        use(shop, code_of(used), used)
+        open_shop()
+        automations.publish(automations.create_from_recipe("coupon_expiry", name="Expiry").pk)
 
     work(seoul("2027-03-17T09:59"))
     before = Enrollment.objects.count()
@@ -317,11 +385,35 @@ def test_coupons_that_end_in_three_days_and_were_not_used(shop: FakeShop) -> Non
     assert before == 0
     runs = {run.contact.customer_id: run for run in Enrollment.objects.select_related("contact")}
     assert set(runs) == {one_code.customer_id, two_codes.customer_id}
+    both = sorted(Coupon.objects.filter(contact__customer_id=two_codes.customer_id), key=lambda row: row.code)
     assert runs[two_codes.customer_id].context["coupons"] == [
-        {"code": "B1", "expires_on": "2027-03-20", "name": "Ten percent B1"},
-        {"code": "B2", "expires_on": "2027-03-20", "name": "Ten percent B2"},
+        {"id": row.pk, "code": row.code, "expires_on": "2027-03-20", "name": row.name} for row in both
     ]
-    assert Message.objects.count() == 2
+    assert sorted(mail.to for mail in mailoutbox) == sorted([[one_code.email], [two_codes.email]])
+    (digest,) = (mail for mail in mailoutbox if mail.to == [two_codes.email])
+    assert digest.subject.endswith("2 coupons end in three days")
+    assert all(row.code in digest.body for row in both)
+
+
+@pytest.mark.feature(27)
+def test_a_coupon_that_is_used_while_the_reminder_is_held_is_not_told(shop: FakeShop, mailoutbox) -> None:
+    (ann, bob) = members(shop, 2)
+    with clock.travel(to=seoul("2027-03-13T12:00")):
+        ten, five = (percent(10, name=name, expires_in_days=7) for name in ("Ten", "Five"))
+        for template, one in ((ten, ann), (ten, bob), (five, bob)):
+            issue(template, one)
+    text = showing("{% for coupon in coupons %}{{ coupon.name }} {% endfor %}")
+    with clock.travel(to=seoul("2027-03-14T12:00")):
+        running({"type": "coupon_expiry", "days_before": 3, "at": "10:00"}, [send(template=text)], exit_when=[])
+    with clock.travel(to=seoul("2027-03-17T10:00")):
+        pipeline.pump()
+        use(shop, code_of(ann), ann)
+        coupons.withdraw(Coupon.objects.get(contact__customer_id=bob.customer_id, name="Ten").pk)
+
+    work(seoul("2027-03-17T10:01"))
+
+    assert [(mail.to, mail.body.split()[0]) for mail in mailoutbox] == [([bob.email], "Five")]
+    assert Message.objects.get(contact__customer_id=ann.customer_id).reason == "coupon_gone"
 
 
 @pytest.mark.feature(32)

@@ -63,7 +63,7 @@ def test_carts_orders_and_customers_cost_the_same_for_one_and_for_many(
 
     for ask, ids, most in (
         (world.shop.carts, carts, 3),
-        (world.shop.orders, orders, 2),
+        (world.shop.orders, orders, 5),
         (world.shop.customers, people, 2),
     ):
         one, many = (queries_of(partial(ask, some)) for some in (ids[:1], ids))

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.models import Permission as DjangoPermission
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
+from django.urls import reverse
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.compat import get_user_model
 from oscar.core.loading import get_class, get_model
@@ -30,20 +31,29 @@ Order = get_model("order", "Order")
 Partner = get_model("partner", "Partner")
 Product = get_model("catalogue", "Product")
 ProductClass = get_model("catalogue", "ProductClass")
+ProductReview = get_model("reviews", "ProductReview")
 Range = get_model("offer", "Range")
 StockRecord = get_model("partner", "StockRecord")
 Voucher = get_model("voucher", "Voucher")
+VoucherSet = get_model("voucher", "VoucherSet")
+Applicator = get_class("offer.applicator", "Applicator")
+FixedPrice = get_class("shipping.methods", "FixedPrice")
 Free = get_class("shipping.methods", "Free")
 OrderCreator = get_class("order.utils", "OrderCreator")
 OrderNumberGenerator = get_class("order.utils", "OrderNumberGenerator")
 OrderTotalCalculator = get_class("checkout.calculators", "OrderTotalCalculator")
+Repository = get_class("shipping.repository", "Repository")
 Selector = get_class("partner.strategy", "Selector")
 
+#: What it costs to ship an order that was checked out.
+SHIPPING = Decimal("4.90")
 PASSWORD = "correct horse battery"
 
 
 class OscarWorld:
     """Rows of an Oscar shop; each product with several prices is a parent with children."""
+
+    keeps_reviews = True
 
     def __init__(self) -> None:
         self.shop: Shop = shop.current()
@@ -176,6 +186,63 @@ class OscarWorld:
         )
         basket.submit()
         return str(order.pk)
+
+    def place_order_with(self, lines: Lines, coupon_code: str, *, email: str) -> str:
+        """Type the code in on the basket page and check out as a guest, by Oscar's own views."""
+        shopper = Client()
+        for ref, quantity in lines:
+            choice = {"quantity": quantity, "child_id": ref.variant_id}  # which a stand-alone product does not ask for
+            shopper.post(reverse("basket:add", kwargs={"pk": ref.product_id}), choice)
+        shopper.post(reverse("basket:vouchers-add"), {"code": coupon_code})
+        basket = Basket.objects.latest("pk")
+        if coupon_code and not basket.vouchers.exists():
+            return ""
+        return self.check_out(basket, email=email)
+
+    def check_out(self, basket: Any, *, email: str, user: Any = None) -> str:
+        """Place the order of a basket as Oscar's checkout does, its offers applied, for a charge of ``SHIPPING``."""
+        buyer = user or AnonymousUser()
+        basket.strategy = Selector().strategy()
+        Applicator().apply(basket, buyer)
+        method = FixedPrice(SHIPPING, SHIPPING)
+        if basket.has_shipping_discounts:
+            (method,) = Repository().apply_shipping_offers(basket, [method])
+        charge = method.calculate(basket)
+        order = OrderCreator().place_order(
+            basket=basket,
+            total=OrderTotalCalculator().calculate(basket, charge),
+            shipping_method=method,
+            shipping_charge=charge,
+            user=buyer,
+            order_number=OrderNumberGenerator().order_number(basket),
+            **({} if user else {"guest_email": email}),
+        )
+        basket.submit()
+        return str(order.pk)
+
+    def delete_coupon(self, code: str) -> None:
+        """Delete the voucher."""
+        Voucher.objects.get(code=code).delete()
+
+    def delete_series(self, series_ref: str) -> None:
+        """Delete the set of vouchers."""
+        VoucherSet.objects.get(pk=series_ref.partition("-")[2]).delete()
+
+    def make_review(self, ref: ProductRef, *, rating: int, customer_id: str, title: str = "", body: str = "") -> str:
+        """Write a review as the form does."""
+        review = ProductReview.objects.create(
+            product_id=ref.product_id,
+            user_id=customer_id,
+            score=rating,
+            title=title,
+            body=body,
+            status=ProductReview.FOR_MODERATION,
+        )
+        return str(review.pk)
+
+    def delete_review(self, review_ref: str) -> None:
+        """Delete the review."""
+        ProductReview.objects.get(pk=review_ref).delete()
 
     def make_draft_order(self, lines: Lines, *, customer_id: str) -> str:
         """Oscar has no drafts: a basket is one."""

@@ -11,7 +11,7 @@ from crm_plugin.messaging.contents.blocks.base import Block, readable_on, tag_of
 from crm_plugin.messaging.contents.blocks.closing import FooterBlock, SocialBlock
 from crm_plugin.messaging.contents.blocks.columns import ColumnsBlock
 from crm_plugin.messaging.contents.blocks.coupon import CountdownBlock, CouponBlock
-from crm_plugin.messaging.contents.blocks.goods import CartBlock, ProductsBlock
+from crm_plugin.messaging.contents.blocks.goods import CartBlock, ProductsBlock, ReviewsBlock
 from crm_plugin.messaging.contents.blocks.page import page
 from crm_plugin.messaging.contents.blocks.raw import RawBlock
 from crm_plugin.messaging.contents.blocks.simple import (
@@ -33,6 +33,7 @@ AnyBlock = Annotated[
     | DividerBlock
     | SpacerBlock
     | ProductsBlock
+    | ReviewsBlock
     | CartBlock
     | CouponBlock
     | CountdownBlock

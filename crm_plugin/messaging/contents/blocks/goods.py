@@ -1,4 +1,4 @@
-"""Blocks of products: what the message is about, and what lies in the cart."""
+"""Blocks of products: what the message is about, what lies in the cart, and what it asks a review of."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from crm_plugin.messaging.contents.blocks.base import GUTTER, Block, Words, button, plain, section
+from crm_plugin.messaging.contents.blocks.base import (
+    BRAND,
+    GUTTER,
+    ON_BRAND,
+    Block,
+    Words,
+    attribute,
+    button,
+    plain,
+    section,
+)
 from crm_plugin.messaging.contents.blocks.wording import said
 
 _NAME = '<a href="{{ item.url }}" style="color:#1f2933;text-decoration:none">{{ item.name }}</a>'
+_FORM = '{% if item.review_url != "" %}{{ item.review_url }}{% else %}{{ item.url }}{% endif %}'
 _WIDTHS = {1: "100%", 2: "50%", 3: "33.33%"}
 
 
@@ -82,6 +93,18 @@ class CartBlock(Block):
         return rows + section((total if self.has_total else "") + back)
 
 
+class ReviewsBlock(Block):
+    """The products that a request for reviews is about, each with a button to its form (to the product without one)."""
+
+    type: Literal["reviews"]
+    limit: Annotated[int, Field(ge=1, le=12)] = 5
+    button: Annotated[str, StringConstraints(max_length=40)] = ""
+
+    def sections(self, language: str) -> str:
+        """Return a row for each product."""
+        return _row(f"limit: {self.limit}", _name() + _button(self.button or said("review", language), _FORM))
+
+
 def _row(bounds: str, words: str) -> str:
     return (
         f"{{% for item in items {bounds} %}}"
@@ -129,9 +152,9 @@ def _stock(below: int) -> str:
     )
 
 
-def _button(label: str) -> str:
+def _button(label: str, url: str = "{{ item.url }}") -> str:
     return (
-        '<mj-button css-class="go" href="{{ item.url }}" align="left" background-color="{{ brand.color }}" '
-        'color="{{ brand.ink }}" border-radius="8px" font-size="15px" font-weight="600" inner-padding="11px 20px" '
+        f'<mj-button css-class="go" href="{attribute(url)}" align="left" background-color="{BRAND}" '
+        f'color="{ON_BRAND}" border-radius="8px" font-size="15px" font-weight="600" inner-padding="11px 20px" '
         f'padding="12px 16px 8px">{plain(label)}</mj-button>'
     )

@@ -13,6 +13,7 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "use": "Enter the code at checkout.",
     "cart": "Back to your cart",
     "total": "Total: {{ cart.total }}",
+    "review": "Write a review",
     "unsubscribe": "Unsubscribe",
     "preferences": "Preferences",
 }
@@ -22,6 +23,7 @@ _KOREAN: Final[Mapping[str, str]] = {
     "use": "주문할 때 코드를 입력해 주세요.",
     "cart": "장바구니로 돌아가기",
     "total": "합계 {{ cart.total }}",
+    "review": "후기 쓰기",
     "unsubscribe": "수신거부",
     "preferences": "수신 설정",
 }

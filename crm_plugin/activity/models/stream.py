@@ -1,12 +1,11 @@
-"""Tables of the activity room."""
+"""The stream of what people did, and what is derived from it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models import Q
 from django.db.models.functions import Now
 
 
@@ -91,11 +90,6 @@ class Activity(models.Model):
             ),
             models.Index(fields=("order_ref",), condition=~Q(order_ref=""), name="crm_activity_order"),
             models.Index(fields=("order_ref",), condition=Q(kind="cancelled"), name="crm_activity_cancelled"),
-            models.Index(
-                KeyTextTransform("expires_on", "data"),
-                condition=Q(kind="coupon_issued"),
-                name="crm_activity_coupon_expiry",
-            ),
         )
         default_permissions = ()
 
@@ -140,6 +134,13 @@ class Interest(models.Model):
         indexes = (
             models.Index(fields=("product_id", "shop_channel", "contact"), name="crm_interest_in_product"),
             models.Index(fields=("cart_ref",), condition=~Q(cart_ref=""), name="crm_interest_cart"),
+            # What is liked most in a channel is counted in the index.
+            models.Index(
+                fields=("shop_channel", "product_id"),
+                include=("liked_at",),
+                condition=Q(like_changed_at__isnull=False),
+                name="crm_interest_liked",
+            ),
         )
         default_permissions = ()
 
@@ -174,188 +175,6 @@ class Inflow(models.Model):
 
     def __str__(self) -> str:
         return f"contact {self.contact_id} from {self.last_source}"
-
-
-class GroupedProduct(models.Model):
-    """A product whose groups were read from the shop, and when; only products that activities name have a row."""
-
-    product_id = models.CharField(max_length=64, primary_key=True)
-    read_at = models.DateTimeField()
-
-    class Meta:
-        indexes = (models.Index(fields=("read_at",), name="crm_grouped_read"),)
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"product {self.product_id}"
-
-
-class ProductGroup(models.Model):
-    """A product is in a group: a category (or one above it), a collection. ``group_key`` is ``category:12``."""
-
-    product_id = models.CharField(max_length=64)
-    group_key = models.CharField(max_length=80)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("product_id", "group_key"), name="crm_group_unique"),)
-        indexes = (models.Index(fields=("group_key", "product_id"), name="crm_group_products"),)
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"product {self.product_id} in {self.group_key}"
-
-
-class PriceWatch(models.Model):
-    """Our own snapshot of one variant's price in one channel; only variants that somebody cares for have one.
-
-    Saleor keeps no price history and its price event cannot be trusted, Oscar's bulk updates fire nothing: so the
-    price is read again on a schedule and compared with this row.
-
-    Attributes:
-        previous_price: the price before ``changed_at``, for facts that waited in the inbox.
-        lowest_price: the lowest price ever read; a new low lifts the cool-down.
-        due_at: when to look next; a hook that says "changed" moves it to the present.
-    """
-
-    product_id = models.CharField(max_length=64)
-    variant_id = models.CharField(max_length=64)
-    shop_channel = models.CharField(max_length=64)
-    currency = models.CharField(max_length=3)
-    price = models.DecimalField(max_digits=20, decimal_places=4)
-    regular_price = models.DecimalField(max_digits=20, decimal_places=4)
-    previous_price = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
-    lowest_price = models.DecimalField(max_digits=20, decimal_places=4)
-    is_purchasable = models.BooleanField()
-    available = models.IntegerField(null=True, blank=True)
-    changed_at = models.DateTimeField(null=True, blank=True)
-    checked_at = models.DateTimeField()
-    due_at = models.DateTimeField()
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("variant_id", "shop_channel"), name="crm_watch_unique"),)
-        indexes = (
-            models.Index(fields=("due_at",), name="crm_watch_due"),
-            models.Index(fields=("product_id", "shop_channel"), name="crm_watch_product"),
-        )
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"variant {self.variant_id} in {self.shop_channel}"
-
-
-class WaveKind(models.TextChoices):
-    """What happened to the products of a wave."""
-
-    PRICE_DROP = "price_drop"
-    BACK_IN_STOCK = "back_in_stock"
-    NEW_VOUCHER = "new_voucher"
-
-
-class Wave(models.Model):
-    """Something that happened to several products at once and concerns everybody who is interested in them."""
-
-    kind = models.CharField(
-        max_length=16, choices=WaveKind.choices, default=WaveKind.PRICE_DROP, db_default=WaveKind.PRICE_DROP
-    )
-    occurred_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"wave {self.pk}"
-
-
-class PriceDrop(models.Model):
-    """One variant became cheaper in one channel.
-
-    ``is_new_low``: cheaper than every price read before, which lifts the cool-down.
-    """
-
-    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="drops", db_index=False)
-    product_id = models.CharField(max_length=64)
-    variant_id = models.CharField(max_length=64)
-    shop_channel = models.CharField(max_length=64)
-    currency = models.CharField(max_length=3)
-    old_price = models.DecimalField(max_digits=20, decimal_places=4)
-    new_price = models.DecimalField(max_digits=20, decimal_places=4)
-    is_new_low = models.BooleanField()
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(condition=Q(new_price__lt=F("old_price")), name="crm_drop_is_a_drop"),
-            models.UniqueConstraint(fields=("wave", "variant_id", "shop_channel"), name="crm_drop_unique"),
-        )
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"variant {self.variant_id}: {self.old_price} to {self.new_price} {self.currency}"
-
-
-class Restock(models.Model):
-    """One variant can be bought again in one channel, after a time in which it could not."""
-
-    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="restocks", db_index=False)
-    product_id = models.CharField(max_length=64)
-    variant_id = models.CharField(max_length=64)
-    shop_channel = models.CharField(max_length=64)
-    available = models.IntegerField(null=True, blank=True)
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("wave", "variant_id", "shop_channel"), name="crm_restock_unique"),
-        )
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"variant {self.variant_id} in {self.shop_channel}"
-
-
-class VoucherProduct(models.Model):
-    """A new voucher is valid for a product; ``product_id`` is empty for one that is valid for everything.
-
-    ``code`` is the code to type in; empty when every person needs one of their own.
-    """
-
-    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="voucher_products", db_index=False)
-    voucher_ref = models.CharField(max_length=64)
-    code = models.CharField(max_length=200, blank=True, default="")
-    product_id = models.CharField(max_length=64, blank=True, default="")
-    shop_channel = models.CharField(max_length=64, blank=True, default="")
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("wave", "voucher_ref", "product_id", "shop_channel"), name="crm_voucher_product_unique"
-            ),
-        )
-        indexes = (models.Index(fields=("voucher_ref",), name="crm_voucher_product_ref"),)
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"voucher {self.voucher_ref} for {self.product_id or 'everything'}"
-
-
-class OwnLike(models.Model):
-    """A like that the CRM keeps for a shop without a wishlist of its own (Saleor)."""
-
-    customer_id = models.CharField(max_length=64)
-    product_id = models.CharField(max_length=64)
-    variant_id = models.CharField(max_length=64, blank=True, default="")
-    shop_channel = models.CharField(max_length=64)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=("customer_id", "product_id", "variant_id", "shop_channel"), name="crm_like_unique"
-            ),
-        )
-        indexes = (models.Index(fields=("created_at", "id"), name="crm_like_created"),)
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"customer {self.customer_id} likes {self.product_id}"
 
 
 class Watermark(models.Model):
