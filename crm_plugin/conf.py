@@ -64,7 +64,7 @@ class Settings(BaseModel):
     drain_batch: int = Field(5_000, ge=1, le=50_000, description="Inbox rows projected in one transaction.")
     fan_out_batch: int = Field(50_000, ge=1, description="People enrolled by one chunk of a catalogue event.")
     advance_batch: int = Field(2_000, ge=1, description="Enrollments advanced in one transaction.")
-    deliver_batch: int = Field(300, ge=1, description="Messages claimed at once by a worker.")
+    deliver_batch: int = Field(500, ge=1, description="Messages claimed at once by a worker.")
     handout_batch: int = Field(50, ge=1, description="Messages marked `sending` in one commit; the most a kill blurs.")
     price_scan_batch: int = Field(2_000, ge=1, description="Watched variants read at once.")
     reconcile_batch: int = Field(1_000, ge=1, description="Shop rows read at once by reconcile and backfill.")
