@@ -11,8 +11,8 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Confirming:
-    """The page of a double opt-in: the question, and what came of it."""
+class Question:
+    """A page with one button: the question, and what came of it."""
 
     title: str
     question: str
@@ -20,10 +20,16 @@ class Confirming:
     otherwise: str
     done_title: str
     done: str
-    expired_title: str
-    expired: str
     gone_title: str
     gone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirming(Question):
+    """The page of a double opt-in, whose link is good for a while."""
+
+    expired_title: str
+    expired: str
 
 
 ENGLISH: Final = Confirming(

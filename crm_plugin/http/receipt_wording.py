@@ -6,25 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from crm_plugin.http.confirm_wording import Question
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiving:
-    """The page: the question, and what came of it."""
-
-    title: str
-    question: str
-    button: str
-    otherwise: str
-    done_title: str
-    done: str
-    gone_title: str
-    gone: str
-
-
-ENGLISH: Final = Receiving(
+ENGLISH: Final = Question(
     title="Has everything arrived?",
     question="Please confirm that order {number} arrived and that you are happy with it.",
     button="Yes, everything arrived",
@@ -34,7 +20,7 @@ ENGLISH: Final = Receiving(
     gone_title="There is nothing to confirm",
     gone="This order was cancelled or paid back, or is no longer known.",
 )
-KOREAN: Final = Receiving(
+KOREAN: Final = Question(
     title="상품을 모두 받으셨나요?",
     question="주문 {number}의 상품을 이상 없이 받으셨다면 구매확정을 해 주세요.",
     button="구매확정",
@@ -44,4 +30,4 @@ KOREAN: Final = Receiving(
     gone_title="확정할 주문이 없습니다",
     gone="취소되었거나 환불된 주문이거나 더 이상 존재하지 않는 주문입니다.",
 )
-CATALOGUES: Final[Mapping[str, Receiving]] = {"en": ENGLISH, "ko": KOREAN}
+CATALOGUES: Final[Mapping[str, Question]] = {"en": ENGLISH, "ko": KOREAN}
