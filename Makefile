@@ -9,7 +9,7 @@ TEST_LIMIT_SECONDS ?= 1800
 SALEOR_SRC ?= $(HOME)/saleor
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-saleor lint bench features lock clean
+.PHONY: help setup demo test test-saleor lint bench bench-saleor features lock clean
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test-saleor  the tests that need Saleor, in the Saleor of SALEOR_SRC (now $(SALEOR_SRC))"
 	@echo "make lint         ruff, mypy, import contracts, missing migrations, GraphQL snapshot, lock files"
 	@echo "make bench        speed beside its limits, as ratios (ROW=drain runs one)"
+	@echo "make bench-saleor  Saleor's own mutations with the plugin on and off, in the Saleor of SALEOR_SRC"
 	@echo "make features     what the product can do and which tests prove it (ROWS=1-35,56 asks for a range)"
 	@echo "make setup        the virtual environment in $(VENV); the others call it"
 	@echo "make lock         requirements/ anew from setup.cfg (needs uv)"
@@ -49,6 +50,10 @@ lint: setup
 bench: setup
 	@$(PY) -m demo.services.postgres --durable -- $(PY) -m benchmarks $(ROW) \
 		&& echo "make bench: every row holds" || { echo "make bench: FAILED"; exit 1; }
+
+bench-saleor:
+	@PYTHONPATH=".:$(SALEOR_SRC)" "$(SALEOR_SRC)/.venv/bin/python" -m benchmarks.saleor_mutation $(ROW) \
+		&& echo "make bench-saleor: every row holds" || { echo "make bench-saleor: FAILED"; exit 1; }
 
 features: setup
 	@$(PY) -m tests.features $(if $(ROWS),--rows $(ROWS))

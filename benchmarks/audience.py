@@ -141,6 +141,7 @@ QUESTIONS: Final = (
         SELECT count(*) FROM crm_plugin_contact c WHERE {KNOWN} AND c.email IS NOT NULL AND c.last_order_at < %s
         AND EXISTS (SELECT 1 FROM crm_plugin_consent n
             WHERE n.contact_id = c.id AND n.channel = 'email' AND n.is_granted)
+        AND NOT EXISTS (SELECT 1 FROM crm_plugin_blocked b WHERE b.contact_id = c.id AND b.channel = 'email')
         AND c.id NOT IN (SELECT contact_id FROM crm_plugin_activity
             WHERE kind = 'message_opened' AND occurred_at >= %s AND occurred_at <= %s)
         """,

@@ -14,12 +14,16 @@ from typing import Final
 
 from django.db import connection
 
+from crm_plugin import ids
+
 CONTACTS: Final = 1_000_000
 ACTIVITIES: Final = 20_000_000
 PRODUCTS: Final = 20_000
 CATEGORIES: Final = 200
 NOW: Final = datetime(2026, 11, 1, tzinfo=UTC)
 YEAR_SECONDS: Final = 365 * 86_400
+#: One in so many contacts has a suppressed address.
+BLOCKED_EACH: Final = 50
 #: Lines made at once; the memory that a load takes.
 CHUNK: Final = 100_000
 #: Of a hundred activities.
@@ -59,8 +63,10 @@ def load(*, contacts: int = CONTACTS, activities: int = ACTIVITIES) -> None:
         for _name, definition in indexes:
             cursor.execute(definition)
         _derive(cursor)
+        _block(cursor, contacts)
         cursor.execute("VACUUM ANALYZE crm_plugin_contact, crm_plugin_activity, crm_plugin_productgroup")
         cursor.execute("VACUUM ANALYZE crm_plugin_consent, crm_plugin_contactspend")
+        cursor.execute("VACUUM ANALYZE crm_plugin_suppression, crm_plugin_blocked")
 
 
 def _derive(cursor: object) -> None:
@@ -87,6 +93,20 @@ def _derive(cursor: object) -> None:
         SELECT id, 'email', id %% 10 < 8, %s FROM crm_plugin_contact WHERE id %% 10 < 9
         """,
         [NOW - timedelta(days=400)],
+    )
+
+
+def _block(cursor: object, count: int) -> None:
+    """Block the addresses of two in a hundred, as bounces and complaints do in every shop, as following keeps them."""
+    execute = cursor.execute  # type: ignore[attr-defined]
+    blocked = range(BLOCKED_EACH // 2, count + 1, BLOCKED_EACH)
+    digests = (ids.digest("suppression", f"person{n}@example.com") for n in blocked)
+    lines = (f"email\t{digest}\thard_bounce\t\t{NOW:%Y-%m-%d}\n" for digest in digests)
+    _copy(cursor, "crm_plugin_suppression", "channel, address_digest, reason, detail, created_at", lines)
+    execute(
+        "INSERT INTO crm_plugin_blocked (contact_id, channel) SELECT id, 'email' FROM crm_plugin_contact "
+        "WHERE email IN (SELECT 'person' || n || '@example.com' FROM generate_series(%s, %s, %s) AS n)",
+        [blocked.start, count, BLOCKED_EACH],
     )
 
 

@@ -27,10 +27,10 @@ def race(job: str, count: int, *, settings: Mapping[str, Any] | None = None) -> 
     ]
     try:
         for worker in workers:
-            _said(worker)
+            until_up(worker)
         start = time.perf_counter()
         for worker in workers:
-            _go(worker)
+            go(worker)
         for worker in workers:
             worker.wait(timeout=WORK_SECONDS)
         return time.perf_counter() - start
@@ -40,13 +40,14 @@ def race(job: str, count: int, *, settings: Mapping[str, Any] | None = None) -> 
             worker.wait(timeout=WORK_SECONDS)
 
 
-def _said(worker: subprocess.Popen[bytes]) -> None:
-    """Wait until the worker says that it is up."""
+def until_up(worker: subprocess.Popen[bytes]) -> None:
+    """Wait until a process says that it is up."""
     if worker.stdout is None or not worker.stdout.readline():
-        raise RuntimeError("a worker did not come up")
+        raise RuntimeError("a process did not come up")
 
 
-def _go(worker: subprocess.Popen[bytes]) -> None:
+def go(worker: subprocess.Popen[bytes]) -> None:
+    """Give the word to begin."""
     if worker.stdin is not None:
         worker.stdin.write(b"go\n")
         worker.stdin.flush()

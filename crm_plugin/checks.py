@@ -5,13 +5,14 @@ A wrong ``CRM_`` setting is told still earlier: ``AppConfig.ready`` lets no proc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, transaction
 
-from crm_plugin import messaging, shop
+from crm_plugin import contacts, messaging, shop
 
 
 @register("crm")
@@ -37,6 +38,23 @@ def check_database(**_kwargs: Any) -> list[CheckMessage]:
             id="crm.E002",
         )
     ]
+
+
+@register(Tags.database)
+def check_key(*, databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+    """crm.W004: suppressed and erased addresses were kept under another key, so advertisements are held."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or connection.vendor != "postgresql":
+        return []
+    try:
+        with shop.current().writable(), transaction.atomic():
+            is_kept = contacts.is_key_kept()
+    except (DatabaseError, ImproperlyConfigured):  # not migrated yet, or told by check_shop
+        return []
+    if is_kept:
+        return []
+    message = "Suppressed and erased addresses were kept under another key: they are not recognised any more."
+    # A warning: an error would keep the shop from migrating, because of us.
+    return [Warning(message, hint=contacts.WHAT_TO_DO, id="crm.W004")]
 
 
 @register("crm", deploy=True)

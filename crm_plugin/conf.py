@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 #: ``KR=solapi``: a country (ISO 3166), or ``*`` for all others, and who sends there.
 PROVIDER_OF_COUNTRY: Final = r"^(\*|[A-Z]{2})=(solapi|twilio|gateway)$"
+#: An origin (RFC 6454), and nothing that could end a header that names it.
+ORIGIN: Final = r"^https?://([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$"
 
 
 class Settings(BaseModel):
@@ -28,7 +30,12 @@ class Settings(BaseModel):
     shop: str = Field("", description="Dotted path of the shop adapter; chosen from INSTALLED_APPS when empty.")
     enabled: bool = Field(True, description="Off: record nothing, send nothing, serve nothing (Saleor: plugin switch).")
     public_url: str = Field("", description="Absolute prefix of the public endpoints; the shop's own when empty.")
-    dashboard_origins: tuple[str, ...] = Field((), description="Origins that may embed the merchant's pages.")
+    dashboard_origins: tuple[Annotated[str, Field(pattern=ORIGIN)], ...] = Field(
+        (), description="Origins that may show the hosted pages in a frame, such as the merchant's dashboard."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs links, digests blocked and erased addresses; SECRET_KEY when empty."
+    )
     celery_queue_name: str | None = Field(None, description="Queue of every CRM task; None: Celery's default queue.")
     email_backend: str | None = Field(None, description="Django e-mail backend of campaigns; None: EMAIL_BACKEND.")
     dkim_selectors: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,63}$")], ...] = Field(
@@ -85,6 +92,12 @@ class Settings(BaseModel):
     collect_events_per_minute: int = Field(600, ge=1, description="Storefront events taken from one address a minute.")
     proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front that append to X-Forwarded-For.")
     visitor_days: int = Field(180, ge=1, description="A visitor who never said who they are is forgotten after these.")
+    history_days: int = Field(
+        400, ge=30, description="What is over (waves, moments, told requests, calls, links) is deleted after these."
+    )
+    behaviour_days: int = Field(
+        760, ge=30, description="What people viewed, searched, opened and clicked is forgotten after these."
+    )
 
     lease_seconds: float = Field(300.0, gt=0, description="A claim older than this belongs to a dead worker.")
     max_attempts: int = Field(6, ge=1, description="Tries at the provider before a retryable failure is final.")

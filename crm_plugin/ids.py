@@ -12,10 +12,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from functools import lru_cache
 
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.core import signing
 from django.utils.crypto import salted_hmac
 
+from crm_plugin.conf import settings
 from crm_plugin.errors import InvalidInput
 
 
@@ -34,9 +35,14 @@ def from_global(kind: str, value: str, *, field: str = "id") -> str:
         found, _, pk = b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         found, pk = "", ""
-    if found != kind or not pk:
+    if found != kind or not pk or "\0" in pk:
         raise InvalidInput(f"{value!r} is not the id of a {kind}.", field=field, code="GRAPHQL_ERROR")
     return pk
+
+
+def key() -> str:
+    """Return the key of every link and digest: ``CRM_SECRET_KEY``, else Django's ``SECRET_KEY``."""
+    return settings().secret_key.get_secret_value() or django_settings.SECRET_KEY
 
 
 def sign(purpose: str, value: str) -> str:
@@ -46,9 +52,14 @@ def sign(purpose: str, value: str) -> str:
 
 
 def unsign(purpose: str, token: str) -> str | None:
-    """Return the signed value, or None when the token was forged, cut or meant for another purpose."""
+    """Return the signed value, or None when the token was forged, cut or meant for another purpose.
+
+    Links in mails outlive a key: those of Django's present and former keys hold too, so that nobody loses the way out
+    of mails they have already (15 USC 7704(a)(3): 30 days) when ``CRM_SECRET_KEY`` is set or ``SECRET_KEY`` changes.
+    """
+    older = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
     try:
-        return signing.Signer(salt=f"crm.{purpose}").unsign(token)
+        return signing.Signer(key=key(), fallback_keys=older, salt=f"crm.{purpose}").unsign(token)
     except signing.BadSignature:
         return None
 
@@ -60,7 +71,7 @@ def digest(namespace: str, value: str) -> str:
 
 def _authenticated(salt: str, value: str) -> hmac.HMAC:
     """Return what ``salted_hmac`` does, at a fifth of its cost: a mail has seven signatures and two digests."""
-    made = _keyed(salt, settings.SECRET_KEY).copy()
+    made = _keyed(salt, key()).copy()
     made.update(value.encode())
     return made
 

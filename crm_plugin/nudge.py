@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 from celery import Celery
 from celery.app import app_or_default
 from django.db import transaction
 
+from crm_plugin import clock
 from crm_plugin.conf import settings
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class _Sender:
             for task in sorted(tasks):
                 (self.app or app_or_default()).send_task(
                     task,
+                    kwargs={"sent_at": clock.now().timestamp()},
                     queue=settings().celery_queue_name,
                     ignore_result=True,
                     retry=False,
@@ -65,6 +68,8 @@ class _Sender:
 
 
 _sender = _Sender()
+#: When this process began each task last, in seconds since 1970.
+_begun: dict[str, float] = {}
 
 
 def connect() -> None:
@@ -80,3 +85,19 @@ def after_commit(task: str) -> None:
 def now(task: str) -> None:
     """Ask the broker to run ``task`` soon; returns at once, whatever the broker does."""
     _sender.want(task)
+
+
+def heed(task: str, work: Callable[[], object], *, sent_at: float | None = None) -> None:
+    """Do the work of a task, unless this process has begun it since the nudge was sent, and so has seen what was new.
+
+    A shop in which much happens sends more nudges than there is to look at, and in one queue with them waits the mail.
+
+    Args:
+        task: its name.
+        work: what it does.
+        sent_at: when it was asked for, in seconds since 1970; None: not by a nudge.
+    """
+    if sent_at is not None and sent_at <= _begun.get(task, 0.0):
+        return
+    _begun[task] = clock.now().timestamp()
+    work()

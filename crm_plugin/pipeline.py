@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -23,6 +24,7 @@ from crm_plugin import (
     clock,
     contacts,
     coupons,
+    forgetting,
     messaging,
     nudge,
     persons,
@@ -32,7 +34,7 @@ from crm_plugin import (
 from crm_plugin.activity import Batch, Purpose, Step
 from crm_plugin.conf import settings
 from crm_plugin.contacts import Person
-from crm_plugin.loops import at_least_one, in_turn, is_on, repeat
+from crm_plugin.loops import WHOLE, Portion, Turn, at_least_one, in_turn, is_on, repeat
 from crm_plugin.messaging import Delivered, MessageState, Tracked
 from crm_plugin.shop import FactKind
 
@@ -40,32 +42,48 @@ logger = logging.getLogger(__name__)
 _TRACKED_KINDS = (FactKind.MESSAGE_OPENED, FactKind.MESSAGE_CLICKED)
 #: A marketing message that may have reached the person starts the cool-down of its products.
 _REACHED = (MessageState.SENT, MessageState.UNKNOWN)
+#: How many messages this process hands out at once.
+_in_hand = Portion()
 
 
-def pump() -> int:
+def pump(turn: Turn = WHOLE) -> int:
     """Drain the inbox, follow with the segments, fan out price waves and advance due runs until nothing is left.
 
-    In turn, a batch of each: facts that go on arriving, or a long queue of one of them, hold up no other.
+    In turn, a batch of each: facts that go on arriving, or a long queue of one of them, hold up no other. After a turn
+    that ended before that, workers are told to look again.
 
     Returns:
         How much was done; 0 when there was nothing to do.
     """
     done = in_turn(
-        _tell_once, _drain_once, _follow_once, _turn_once, _fan_out_once, _schedule_once, _fire_once, _advance_once
+        _tell_once,
+        _drain_once,
+        _follow_once,
+        _turn_once,
+        _fan_out_once,
+        _schedule_once,
+        _fire_once,
+        _advance_once,
+        turn=turn,
     )
     if done:
         nudge.now("crm.deliver")
         nudge.now("crm.webhooks")
+        _look_again("crm.pump", turn)
     return done
 
 
-def deliver() -> int:
-    """Hand out due messages, and hear what became of others, until nothing is left or the time is over.
+def deliver(turn: Turn = WHOLE) -> int:
+    """Hand out due messages, and hear what became of others, until nothing is left or the turn is over.
 
     Returns:
         How many were taken up.
     """
-    return in_turn(_hear_once, _deliver_once)
+    full = _in_hand.size(settings().deliver_batch)  # a claim of so many leaves others behind
+    done = in_turn(_hear_once, _deliver_once, turn=replace(turn, least=min(turn.least, full)))
+    if done:
+        _look_again("crm.deliver", turn)
+    return done
 
 
 def call_webhooks() -> int:
@@ -82,12 +100,10 @@ def watch_prices() -> int:
 
 
 def upkeep_audience() -> int:
-    """Let segments follow the passing of time, build those that were saved, read lists in, score everybody anew.
-
-    Returns:
-        How much was done; 0 when there was nothing to do.
-    """
-    done = repeat(_sweep_once) + in_turn(_build_once, _import_once, _clear_once) + repeat(_rescore_once)
+    """Let segments follow time, build those that were saved, read lists in, score everybody anew. Returns how much."""
+    done = (
+        repeat(_sweep_once) + in_turn(_build_once, _look_alike_once, _import_once, _clear_once) + repeat(_rescore_once)
+    )
     if done:
         nudge.now("crm.pump")
     return done
@@ -132,23 +148,29 @@ def housekeep() -> None:
     if not is_on():
         return
     with shop.current().writable():
+        contacts.keep_key()  # of digests that are older than its table
         with transaction.atomic():
             _settle(messaging.sweep(settings().deliver_batch))
         with transaction.atomic():
             automations.end_campaigns()
             automations.guard_campaigns()
+        with transaction.atomic():
             activity.forget_unwanted(settings().price_scan_batch)
         with transaction.atomic():
             activity.derive_deliveries(settings().drain_batch)
-            messaging.forget_receipts(settings().drain_batch)
-            messaging.clear_notes(settings().drain_batch)
-            messaging.forget_counts(settings().drain_batch)
         with transaction.atomic():
             activity.refresh_groups(settings().price_scan_batch)
-            activity.forget_unconfirmed(settings().price_scan_batch)
             unseen_since = clock.now() - timedelta(days=settings().visitor_days)
             activity.forget_guests(contacts.forget_visitors(unseen_since, settings().price_scan_batch))
-    in_turn(_let_go_once, _uphold_once, _tidy_coupons_once)
+        reviews.drop_orphans()
+        contacts.verify_blocks(every=timedelta(seconds=settings().housekeep_seconds))
+    in_turn(_let_go_once, _uphold_once, _tidy_coupons_once, *forgetting.passes())
+
+
+def _look_again(task: str, turn: Turn) -> None:
+    """Have what a turn left looked at soon, behind the tasks that wait meanwhile."""
+    if turn != WHOLE:
+        nudge.now(task)
 
 
 def _tell_once() -> int:
@@ -176,7 +198,7 @@ def _drain(claim: Callable[[], Batch | None]) -> int:
         _resolve(batch, people)
         added = activity.project(batch, people)
         activity.hand_likes_over(people)
-        coupons.hear(added)
+        coupons.hear(added, let_go=batch.coupons_let_go)
         reviews.hear(batch.review_refs)
         activity.touch_people(added, audience.watched_kinds())
         messaging.consents_by_purchase(activity.latest_of(added.get(FactKind.ORDERED, ())))
@@ -245,6 +267,11 @@ def _build_once() -> int:
         return at_least_one(audience.build())
 
 
+def _look_alike_once() -> int:
+    with shop.current().writable():
+        return at_least_one(audience.build_look_alike())
+
+
 def _import_once() -> int:
     with shop.current().writable(), transaction.atomic():
         return at_least_one(audience.import_step(on_merge=persons.absorb))
@@ -297,14 +324,16 @@ def _turn_once() -> int:
 
 
 def _deliver_once() -> int:
+    began, conf = time.monotonic(), settings()
     with shop.current().writable():
-        claimed = messaging.claim(settings().deliver_batch)
+        claimed = messaging.claim(_in_hand.size(conf.deliver_batch))
         if not claimed:
             return 0
         of_campaigns = [one for one in claimed if one.enrollment_id is not None]
         notices = [one for one in claimed if one.enrollment_id is None]
         verdicts = automations.recheck(of_campaigns) | messaging.verdicts_of_notices(notices)
         messaging.deliver(claimed, verdicts=verdicts, on_outcomes=_settle)
+    _in_hand.learn(len(claimed), seconds=time.monotonic() - began, least=conf.handout_batch)
     return len(claimed)
 
 

@@ -15,7 +15,7 @@ from django.urls import Resolver404, resolve
 from saleor.plugins.base_plugin import BasePlugin, ConfigurationTypeField
 from saleor.plugins.error_codes import PluginErrorCode
 
-from crm_plugin.shops.saleor import configuration, coupons, facts, gift_cards, vouchers
+from crm_plugin.shops.saleor import configuration, facts, gift_cards, nowhere, vouchers
 from crm_plugin.shops.saleor.access import hook
 
 
@@ -54,7 +54,8 @@ class CRMPlugin(BasePlugin):
         configuration.ORIGINS: {
             "type": ConfigurationTypeField.MULTILINE,
             "label": "Dashboard origins",
-            "help_text": "Origins that may embed the CRM's pages, one on each line: https://dashboard.shop.example",
+            "help_text": "Origins that may show the CRM's hosted pages in a frame, one on each line: "
+            "https://dashboard.shop.example",
         },
     }
 
@@ -73,7 +74,7 @@ class CRMPlugin(BasePlugin):
     order_cancelled = hook(facts.order_cancelled)
     order_confirmed = hook(facts.order_placed)
     order_created = hook(facts.order_placed)
-    order_expired = hook(coupons.order_expired)
+    order_expired = hook(facts.order_expired)
     order_fully_paid = hook(facts.order_paid)
     order_fully_refunded = hook(facts.order_refunded)
     order_metadata_updated = hook(facts.order_metadata_changed)
@@ -82,15 +83,14 @@ class CRMPlugin(BasePlugin):
     fulfillment_created = hook(facts.fulfilled)
     fulfillment_metadata_updated = hook(facts.fulfillment_metadata_changed)
 
-    category_deleted = hook(coupons.end_what_is_for_nothing)
-    collection_deleted = hook(coupons.end_what_is_for_nothing)
+    collection_deleted = hook(nowhere.collection_deleted)
 
     gift_card_created = hook(gift_cards.card_changed)
     gift_card_deleted = hook(gift_cards.card_changed)
     gift_card_status_changed = hook(gift_cards.card_changed)
     gift_card_updated = hook(gift_cards.card_changed)
 
-    product_deleted = hook(facts.product_deleted)
+    product_deleted = hook(facts.product_changed)
     product_updated = hook(facts.product_changed)
     product_variant_back_in_stock = hook(facts.stock_changed)
     product_variant_deleted = hook(facts.variant_changed)

@@ -144,6 +144,8 @@ class FakeCatalogue:
         self._parents: dict[str, str] = {}
         self._variants_count = 0
         self.voucher_rows: dict[str, FakeVoucher] = {}
+        #: The products of each promotion.
+        self.promotions: dict[str, list[str]] = {}
 
     def money(self, amount: Decimal | str | int, *, shop_channel: str = "") -> Money:
         """Return ``amount`` in the currency of the channel (the default one when left out)."""

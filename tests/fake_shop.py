@@ -149,6 +149,10 @@ class FakeShop(FakeWishlists, FakeReviews):
         rows = [self.voucher_rows[ref] for ref in voucher_refs if ref in self.voucher_rows]
         return {row.voucher_ref: row.covering(self.covered(row, among)) for row in rows}
 
+    def promoted(self, promotion_refs: Collection[str]) -> Collection[str]:
+        """Return ``promotions`` of these refs."""
+        return [product_id for ref in promotion_refs for product_id in self.promotions.get(ref, ())]
+
     def _say(self, fact: Fact) -> None:
         if not self.is_enabled:
             return

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from crm_plugin.management.commands import crm as crm_command
 from crm_plugin.models import Activity, Contact, Enrollment, Inbox, Message, PriceWatch
 from crm_plugin.shop import Fact, FactKind
 from tests.fake_shop import FakeShop
-from tests.stories import consenting, running
+from tests.stories import consenting, on, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,6 +114,29 @@ def test_status_fails_when_a_hook_failed(fake_shop: FakeShop):
 
     with pytest.raises(CommandError, match="failed"):
         crm("status")
+
+
+def test_status_names_what_waits_and_what_to_do_when_no_worker_runs(fake_shop: FakeShop):
+    running(on("liked"))
+    ann = fake_shop.add_customer(email="ann@example.com")
+    consenting(ann.customer_id)
+    fake_shop.like(ann.customer_id, fake_shop.add_product(price=50).whole)
+    with clock.travel(by=timedelta(minutes=4)):
+        soon = json.loads(crm("status"))["activity"]["inbox_oldest_seconds"]
+    with clock.travel(by=timedelta(minutes=6)):
+        with pytest.raises(CommandError, match=r"Work waits: facts .*crm\.pump.* s\. Does a worker run") as no_drain:
+            crm("status")
+        pipeline.pump()
+        crm("status")
+    with clock.travel(by=timedelta(minutes=12)):
+        with pytest.raises(CommandError, match=r"Work waits: messages are due \(crm\.deliver;"):
+            crm("status")
+        fake_shop.is_enabled = False
+        switched_off = json.loads(crm("status"))
+
+    assert 240 <= soon < 300
+    assert no_drain.value.returncode == 1
+    assert switched_off["enabled"] is False
 
 
 def test_status_says_what_went_wrong_and_retry_puts_it_right(fake_shop: FakeShop):

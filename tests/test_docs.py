@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from crm_plugin import models
 from crm_plugin.conf import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +37,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
         (f"CRM_{name.upper()}", shown(field.default), field.description)
         for name, field in Settings.model_fields.items()
     ]
+
+
+def test_how_long_is_documented_of_every_model() -> None:
+    text = (DOCS / "operators.md").read_text()
+    section = text.partition("## What is kept, and for how long\n")[2].partition("\n## ")[0]
+    named = re.findall(r"`([A-Z][A-Za-z]+)`", "".join(re.findall(r"^\| (.+?) \| .+ \|$", section, re.MULTILINE)))
+
+    assert set(named) == set(models.__all__)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
+from pathlib import Path
 
 import pytest
 from celery import Celery
 from django.db import transaction
 
-from crm_plugin import nudge
+from crm_plugin import nudge, tasks
 from crm_plugin.nudge import _Sender
 
 
@@ -80,3 +83,58 @@ def test_a_nudge_waits_for_the_commit(monkeypatch):
         inside = list(nudged)
 
     assert (inside, nudged) == ([], ["crm.pump"])
+
+
+def test_of_many_nudges_that_wait_one_is_heeded(monkeypatch):
+    monkeypatch.setattr(nudge, "_begun", {})
+    done = []
+
+    def work() -> None:
+        done.append(1)
+
+    waiting = [time.time() for _ in range(50)]
+    for sent_at in waiting:
+        nudge.heed("crm.pump", work, sent_at=sent_at)
+    nudge.heed("crm.deliver", work, sent_at=waiting[0])
+    time.sleep(0.01)
+    nudge.heed("crm.pump", work, sent_at=time.time())
+    nudge.heed("crm.pump", work)
+
+    assert len(done) == 4
+
+
+def test_a_nudge_that_was_sent_while_the_work_was_under_way_is_heeded(monkeypatch):
+    monkeypatch.setattr(nudge, "_begun", {})
+    sent: list[float] = []
+
+    def work() -> None:
+        time.sleep(0.01)
+        sent.append(time.time())
+        time.sleep(0.01)
+
+    nudge.heed("crm.pump", work, sent_at=time.time())
+    nudge.heed("crm.pump", work, sent_at=sent[0])
+
+    assert len(sent) == 2
+
+
+def test_a_nudge_says_when_it_was_sent_and_a_worker_takes_it(broker, monkeypatch):
+    app, count = broker
+    sender, begun = _Sender(), time.time()
+    sender.app = app
+    monkeypatch.setattr(nudge, "_begun", {})
+    calls: list[str] = []
+    for name in ("pump", "deliver", "call_webhooks", "watch_prices", "upkeep_audience"):
+        monkeypatch.setattr(tasks.pipeline, name, lambda *_turn, name=name: calls.append(name))
+
+    sender.want("crm.pump")
+    count(at_least=1)
+    folder = Path(app.conf.broker_transport_options["data_folder_in"])
+    (message,) = (json.loads(path.read_text()) for path in folder.iterdir())
+    _args, kwargs, _embed = json.loads(base64.b64decode(message["body"]))
+    for task in (tasks.pump, tasks.deliver, tasks.call_webhooks, tasks.watch_prices, tasks.upkeep_audience):
+        task(**kwargs)
+        task(**kwargs)
+
+    assert begun <= kwargs["sent_at"] <= time.time()
+    assert calls == ["pump", "deliver", "call_webhooks", "watch_prices", "upkeep_audience"]

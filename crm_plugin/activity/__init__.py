@@ -7,6 +7,7 @@ starts no campaign and sends nothing; ``pipeline`` hands its batches on. Start i
 
 from crm_plugin.activity.balances import tell_balances
 from crm_plugin.activity.confirming import Receipt, confirm_receipt, read_receipt, receipt_token
+from crm_plugin.activity.copying import copy_of
 from crm_plugin.activity.deliveries import delivered_at, delivered_key, derive_deliveries
 from crm_plugin.activity.drops import (
     Drop,
@@ -18,6 +19,7 @@ from crm_plugin.activity.drops import (
     still_interested,
 )
 from crm_plugin.activity.epochs import Turn, is_wave_due, next_wave
+from crm_plugin.activity.forgetting import BEHAVIOUR, forget_behaviour, forget_past
 from crm_plugin.activity.groups import refresh_groups
 from crm_plugin.activity.guests import (
     forget_guests,
@@ -90,6 +92,7 @@ from crm_plugin.activity.wishlists import (
 
 __all__ = [
     "ASK_WITHIN",
+    "BEHAVIOUR",
     "INTERESTS",
     "INTERNAL_KINDS",
     "OF_ORDERS",
@@ -131,6 +134,7 @@ __all__ = [
     "confirm_ask",
     "confirm_receipt",
     "cooling_down",
+    "copy_of",
     "could_use",
     "coupon_uses",
     "coupons_told_of",
@@ -141,7 +145,9 @@ __all__ = [
     "drop_erased",
     "drop_own_wishlist",
     "forget",
+    "forget_behaviour",
     "forget_guests",
+    "forget_past",
     "forget_unconfirmed",
     "forget_unwanted",
     "groups_of",

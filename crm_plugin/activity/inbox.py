@@ -50,6 +50,12 @@ class Batch:
         return self.refs.get(FactKind.CUSTOMER_DELETED, frozenset())
 
     @property
+    def coupons_let_go(self) -> frozenset[tuple[str, str]]:
+        """Codes, each with the order that held it, which came to nothing before it counted."""
+        held = self.refs.get(FactKind.COUPON_LET_GO, ())
+        return frozenset((ref.subject, ref.order_ref) for ref in held if ref.subject)
+
+    @property
     def review_refs(self) -> frozenset[str]:
         """Reviews that the shop keeps itself, which were written or changed."""
         return frozenset(ref.subject for kind in _REVIEW_KINDS for ref in self.refs.get(kind, ()) if ref.subject)
@@ -64,6 +70,7 @@ class Ref:
     order_ref: str = ""
     cart_ref: str = ""
     product_id: str = ""
+    variant_id: str = ""
     visitor_id: str = ""
     subject: str = ""
 
@@ -75,6 +82,7 @@ _LOOKED_UP = (
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
     FactKind.VOUCHER_CREATED,
+    FactKind.COUPON_LET_GO,
     FactKind.ORDERED,
     *_REVIEW_KINDS,
     *_CART_KINDS,
@@ -128,7 +136,8 @@ _CLAIM = _CLAIM_ROWS.format(which="ORDER BY id LIMIT %s")
 _CLAIM_ONE = _CLAIM_ROWS.format(which="AND id = %s")
 
 _NAMED = """
-SELECT DISTINCT kind, customer_id, email, order_ref, cart_ref, product_id, visitor_id, subject FROM crm_plugin_inbox
+SELECT DISTINCT kind, customer_id, email, order_ref, cart_ref, product_id, variant_id, visitor_id, subject
+FROM crm_plugin_inbox
 WHERE id = ANY(%s::bigint[]) AND kind = ANY(%s)
 """
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import connection
 
+from crm_plugin import shop
 from crm_plugin.activity import groups, inflow, waiting, watch
 from crm_plugin.activity.inbox import CONTACT_OF, Batch
 from crm_plugin.contacts import Person
@@ -40,6 +41,7 @@ INTERNAL_KINDS = (
     FactKind.CUSTOMER_DELETED,
     FactKind.CATALOGUE_CHANGED,
     FactKind.VOUCHER_CREATED,
+    FactKind.COUPON_LET_GO,
     FactKind.REVIEW_CHANGED,
     FactKind.CART_CHANGED,
     FactKind.IDENTIFIED,
@@ -209,8 +211,11 @@ def project(batch: Batch, people: Collection[Person]) -> Mapping[FactKind, Seque
     Returns:
         The ids of the new activities by kind; a fact told before is not among them.
     """
-    changed = {ref.product_id for ref in batch.refs.get(FactKind.CATALOGUE_CHANGED, ()) if ref.product_id}
-    watch.look_now(changed)
+    watch.keep()
+    looked = batch.refs.get(FactKind.CATALOGUE_CHANGED, ())
+    changed = {ref.product_id for ref in looked if ref.product_id}
+    promoted = shop.current().promoted(refs) if (refs := {ref.subject for ref in looked if ref.subject}) else ()
+    watch.look_now(changed.union(promoted), variant_ids={ref.variant_id for ref in looked if ref.variant_id})
     groups.read_again(changed)
     watch.ensure(batch.ids, kinds=INTEREST_KINDS)
     with connection.cursor() as cursor:

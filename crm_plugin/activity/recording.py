@@ -94,16 +94,33 @@ def record_many(facts: Iterable[Fact]) -> int:
     return len(rows)
 
 
-def look_again(product_ids: Iterable[str], *, shop_channel: str = "") -> int:
-    """Say that the price or stock of products may have changed; the watch reads them at once, not on schedule."""
-    return record_many(
-        Fact(
-            kind=FactKind.CATALOGUE_CHANGED,
-            source_key=f"look:{uuid4().hex}",
-            product_id=product_id,
-            shop_channel=shop_channel,
-        )
-        for product_id in product_ids
+def look_again(
+    product_ids: Iterable[str] = (),
+    *,
+    variant_ids: Iterable[str] = (),
+    promotion_refs: Iterable[str] = (),
+    shop_channel: str = "",
+) -> int:
+    """Say that the price or stock of products may have changed; the watch reads them at once, not on schedule.
+
+    A hook names them as it has them at hand: which product a variant is of, what a promotion covers, the drain asks.
+    """
+    facts = (
+        *(_look(shop_channel, product_id=one) for one in product_ids),
+        *(_look(shop_channel, variant_id=one) for one in variant_ids),
+        *(_look(shop_channel, subject=one) for one in promotion_refs),
+    )
+    return record_many(facts)
+
+
+def _look(shop_channel: str, *, product_id: str = "", variant_id: str = "", subject: str = "") -> Fact:
+    return Fact(
+        kind=FactKind.CATALOGUE_CHANGED,
+        source_key=f"look:{uuid4().hex}",
+        product_id=product_id,
+        variant_id=variant_id,
+        shop_channel=shop_channel,
+        subject=subject,
     )
 
 

@@ -283,6 +283,7 @@ def _new(contact_id: int, ref: ProductRef, *, at: datetime) -> StockRequest:
 
 def _queue(request: StockRequest, offer: Offer, *, at: datetime) -> None:
     """Put a request at the end of the line, and watch what it is about."""
+    watch.keep()
     request.state, request.queued_at = StockRequestState.WAITING, at
     request.save(update_fields=("state", "queued_at"))
     watch.begin([offer])

@@ -8,7 +8,7 @@ the price that was seen, so that the look finds it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -25,6 +25,11 @@ from crm_plugin.shop import FactKind, Offer
 #: How soon to look again at a price that the shop is still computing.
 UNSETTLED_SECONDS = 2.0
 Pair = tuple[str, str]
+
+#: Whoever makes somebody care for a product shares this until the commit; what nobody cares for is forgotten only
+#: while no one does: an interest that is not committed yet would lose its watch.
+_SHARE = "SELECT pg_advisory_xact_lock_shared(1129467230)"
+_TAKE_ALONE = "SELECT pg_try_advisory_xact_lock(1129467230)"
 
 _UNWATCHED = """
 SELECT f.product_id, f.shop_channel, f.variant_id, max(f.amount)
@@ -47,8 +52,14 @@ class Look:
     waves: tuple[int, ...] = ()
 
 
+def keep() -> None:
+    """Let nobody forget a watch before this transaction ends; to be called before anything is locked or looked up."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARE)
+
+
 def ensure(inbox_ids: str, *, kinds: Iterable[FactKind]) -> None:
-    """Make sure that every product that the facts show interest in is watched."""
+    """Make sure that every product that the facts show interest in is watched. After ``keep``."""
     with connection.cursor() as cursor:
         cursor.execute(_UNWATCHED, [inbox_ids, [kind.value for kind in kinds]])
         rows = cursor.fetchall()
@@ -66,11 +77,10 @@ def begin(offers: Iterable[Offer]) -> None:
     )
 
 
-def look_now(product_ids: Iterable[str]) -> None:
-    """Move the next look at these products to the present."""
-    wanted = [product_id for product_id in product_ids if product_id]
-    if wanted:
-        PriceWatch.objects.filter(product_id__in=wanted).update(due_at=clock.now())
+def look_now(product_ids: Collection[str], *, variant_ids: Collection[str] = ()) -> None:
+    """Move the next look at these products and variants to the present."""
+    for of_some in (Q(product_id__in=product_ids), Q(variant_id__in=variant_ids)):  # by index, each by its own
+        PriceWatch.objects.filter(of_some).update(due_at=clock.now())
 
 
 def look(limit: int) -> Look:
@@ -123,8 +133,15 @@ def _reschedule(rows: Sequence[PriceWatch], findings: Sequence[_Finding]) -> Non
 
 
 def forget_unwanted(limit: int) -> int:
-    """Stop watching what nobody is interested in or waits for any more; return how many rows went."""
+    """Stop watching what nobody is interested in or waits for any more; return how many rows went.
+
+    Must run in a transaction of its own. While somebody's interest is being written, nothing is forgotten.
+    """
     with connection.cursor() as cursor:
+        cursor.execute(_TAKE_ALONE)
+        (is_alone,) = cursor.fetchone()
+        if not is_alone:
+            return 0
         cursor.execute(
             """
             DELETE FROM crm_plugin_pricewatch WHERE id IN (

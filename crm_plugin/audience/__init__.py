@@ -5,14 +5,17 @@ never sends, and never decides whether a person may be written to (``messaging``
 ``conditions``, then ``compiler``; membership that follows is in ``following`` and ``building``.
 """
 
+from crm_plugin.audience.alike_lists import build_look_alike, create_look_alike
 from crm_plugin.audience.building import build
 from crm_plugin.audience.clearing import clear_archived
 from crm_plugin.audience.compiler import Query, compile, count, matching
 from crm_plugin.audience.conditions.activities import Price, What
+from crm_plugin.audience.copying import copy_of
 from crm_plugin.audience.edges import edges
 from crm_plugin.audience.explaining import Explanation, describe, describe_all, explain
-from crm_plugin.audience.exporting import csv_of, export_rows, note_export, start_export
+from crm_plugin.audience.exporting import csv_of, export_rows, note_export, start_export, start_person_export
 from crm_plugin.audience.following import follow, watched_kinds
+from crm_plugin.audience.forgetting import forget_past
 from crm_plugin.audience.importing import import_step, start_import
 from crm_plugin.audience.insights import (
     BoughtAlso,
@@ -32,7 +35,7 @@ from crm_plugin.audience.lag import lag
 from crm_plugin.audience.links import claim_export, export_link, finish_export, read_export_link
 from crm_plugin.audience.listfile import MAX_IMPORT_BYTES
 from crm_plugin.audience.lists import add_members, remove_members
-from crm_plugin.audience.lookalike import create_look_alike, look_alike
+from crm_plugin.audience.lookalike import look_alike
 from crm_plugin.audience.models import (
     Export,
     ImportState,
@@ -92,12 +95,14 @@ __all__ = [
     "archive_segment",
     "bought_also",
     "build",
+    "build_look_alike",
     "cancel",
     "cards_of",
     "carted_not_bought",
     "claim_export",
     "clear_archived",
     "compile",
+    "copy_of",
     "count",
     "create_look_alike",
     "create_segment",
@@ -112,6 +117,7 @@ __all__ = [
     "finish_export",
     "follow",
     "forget",
+    "forget_past",
     "import_step",
     "imports",
     "lag",
@@ -132,6 +138,7 @@ __all__ = [
     "segments_of",
     "start_export",
     "start_import",
+    "start_person_export",
     "start_product_export",
     "sweep",
     "top_interests",

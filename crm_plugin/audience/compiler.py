@@ -39,6 +39,7 @@ def compile(
     contact_ids: Sequence[int] | None = None,
     is_known_only: bool = True,
     prefix: str = "q",
+    also: Sequence[str] = (),
 ) -> Query:
     """Return the question who is in.
 
@@ -48,6 +49,7 @@ def compile(
         contact_ids: ask about these only, each looked up by index.
         is_known_only: leave out visitors and the erased.
         prefix: of the parameters' names, for a statement that holds more than one query.
+        also: columns of the contact to return besides; never text from outside.
 
     Raises:
         InvalidInput: when what the rule names is gone.
@@ -56,7 +58,8 @@ def compile(
     ask = Ask(known, now=now or clock.now(), contact_ids=contact_ids, prefix=prefix)
     tests = [IS_KNOWN] if is_known_only else []
     tests.append(holds(rule.expanded(known), ask))
-    sql = f"SELECT c.id AS contact_id FROM crm_plugin_contact c WHERE {' AND '.join(tests)}{ask.narrowed('c.id')}"  # noqa: S608
+    columns = ", ".join(["c.id AS contact_id", *(f"c.{column}" for column in also)])
+    sql = f"SELECT {columns} FROM crm_plugin_contact c WHERE {' AND '.join(tests)}{ask.narrowed('c.id')}"  # noqa: S608
     return Query(sql, ask.params)
 
 

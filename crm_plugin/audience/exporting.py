@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -42,6 +42,17 @@ def start_export(what: AudienceRule, actor: str) -> Export:
         actor: who asks, in words (``user:7``).
     """
     return Export.objects.create(what={"audience": what.to_json()}, actor=actor[:100], created_at=clock.now())
+
+
+@transaction.atomic
+def start_person_export(contact_ids: Collection[int], actor: str) -> Export:
+    """Write into the log that a copy of all that is kept about one person is asked for. Nothing is read yet.
+
+    Args:
+        contact_ids: of the person; the log names nobody.
+        actor: who asks, in words (``user:7``).
+    """
+    return Export.objects.create(what={"person": list(contact_ids)}, actor=actor[:100], created_at=clock.now())
 
 
 def note_export(what: Mapping[str, Any], actor: str, *, rows_count: int) -> Export:

@@ -22,7 +22,8 @@ def export_link(export: Export) -> tuple[str, datetime]:
     """Return the address of the file, and until when it leads there."""
     expires_at = (clock.now() + LIFETIME).replace(microsecond=0)
     token = ids.sign(_PURPOSE, f"{export.pk}.{int(expires_at.timestamp())}")
-    return f"{shop.current().operator().public_url}export/{token}.csv", expires_at
+    ending = "json" if "person" in export.what else "csv"
+    return f"{shop.current().operator().public_url}export/{token}.{ending}", expires_at
 
 
 def read_export_link(token: str) -> tuple[int, datetime] | None:

@@ -57,5 +57,6 @@ def try_share_each(lock: Lock, pks: list[int]) -> set[int]:
 
 def _call(function: str, lock: Lock, pk: int) -> object:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s::int, %s::int)", [_BASE + lock, pk])
+        # A key that no row has may be larger than the second number of a lock can be.
+        cursor.execute(f"SELECT {function}(%s::int, %s::int)", [_BASE + lock, pk % 2**31])
         return cursor.fetchone()[0]

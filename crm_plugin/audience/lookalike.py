@@ -18,14 +18,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import connection
 
 from crm_plugin.audience.asking import answered_within
 from crm_plugin.audience.compiler import IS_KNOWN, compile
-from crm_plugin.audience.lists import add_members
-from crm_plugin.audience.models import Segment
 from crm_plugin.audience.rule import AudienceRule
-from crm_plugin.audience.segments import create_segment
 from crm_plugin.conf import settings
 from crm_plugin.errors import InvalidInput
 
@@ -112,6 +109,10 @@ GROUP BY v.contact_id HAVING sum(v.weight * d.weight) > 0
 ORDER BY similarity DESC, v.contact_id LIMIT %(la_limit)s
 """  # noqa: S608
 
+_HAS_INTERESTS = f"""
+SELECT EXISTS (SELECT FROM ({{seed}}) seed JOIN crm_plugin_interest i USING (contact_id) WHERE {_STRENGTH} > 0)
+"""  # noqa: S608
+
 
 def look_alike(seed: AudienceRule, *, limit: int, exclude_min_orders: int | None = None) -> list[tuple[int, float]]:
     """Return who is most like the seed, nearest first, each with the similarity; nobody of the seed.
@@ -124,7 +125,7 @@ def look_alike(seed: AudienceRule, *, limit: int, exclude_min_orders: int | None
     Raises:
         InvalidInput: code ``TIMEOUT`` when it took longer than ``conf.segment_build_seconds``.
     """
-    _check(limit=limit, exclude_min_orders=exclude_min_orders)
+    check(limit=limit, exclude_min_orders=exclude_min_orders)
     query = compile(seed, prefix="seed")
     own = {
         "la_sample": SAMPLE,
@@ -138,27 +139,24 @@ def look_alike(seed: AudienceRule, *, limit: int, exclude_min_orders: int | None
         return [(pk, similarity) for pk, similarity in cursor.fetchall()]
 
 
-@transaction.atomic
-def create_look_alike(name: str, *, seed: AudienceRule, limit: int, exclude_min_orders: int | None = None) -> Segment:
-    """Make a static list of the look-alikes of a seed.
+def has_interests(seed: AudienceRule) -> bool:
+    """Whether anything is known of what anybody of the seed is interested in; without it nobody is like it.
 
     Raises:
-        InvalidInput: also when nobody is like the seed, code ``NO_SIGNAL``; nothing is made.
+        InvalidInput: code ``TIMEOUT`` when it took longer than ``conf.preview_seconds``.
     """
-    people = look_alike(seed, limit=limit, exclude_min_orders=exclude_min_orders)
-    if not people:
-        raise InvalidInput(
-            "Nobody is interested in what the seed is interested in, or nothing is known of the seed's interests.",
-            field="seed",
-            code="NO_SIGNAL",
-        )
-    segment = create_segment(name)
-    add_members(segment.pk, [pk for pk, _similarity in people])
-    segment.refresh_from_db()  # the count
-    return segment
+    query = compile(seed, prefix="seed")
+    with answered_within(settings().preview_seconds, field="seed"), connection.cursor() as cursor:
+        cursor.execute(_HAS_INTERESTS.replace("{seed}", query.sql), query.params)
+        return bool(cursor.fetchone()[0])
 
 
-def _check(*, limit: int, exclude_min_orders: int | None) -> None:
+def check(*, limit: int, exclude_min_orders: int | None) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        InvalidInput: with the name of the wrong one.
+    """
     if not 1 <= limit <= MAX_SIZE:
         raise InvalidInput(f"A list of look-alikes has 1 to {MAX_SIZE} people.", field="limit")
     if exclude_min_orders is not None and not 1 <= exclude_min_orders <= _EVERYBODY:

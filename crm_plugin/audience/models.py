@@ -28,6 +28,7 @@ class Segment(models.Model):
     Attributes:
         version: the rule in force; NULL for a static list.
         members_count: kept by the passes that change the members.
+        state: ``building`` also while a list of look-alikes is being made.
         built_at: when all members of the present version were last computed from nothing; NULL until they were.
         updated_at: the last change of the segment, or failure to compute it.
         swept_at: up to which moment the passing of time was followed.
@@ -65,7 +66,7 @@ class Segment(models.Model):
 
 
 class SegmentVersion(models.Model):
-    """A saved rule. Immutable (a database trigger refuses changes)."""
+    """A saved rule; of a list of look-alikes, what was asked for. Immutable (a database trigger refuses changes)."""
 
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()

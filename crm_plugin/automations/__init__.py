@@ -20,12 +20,14 @@ from crm_plugin.automations.campaigns import (
     update_campaign,
 )
 from crm_plugin.automations.concerning import hears_waiting
+from crm_plugin.automations.copying import copy_of
 from crm_plugin.automations.definition import Definition
 from crm_plugin.automations.exiting import end_at_once
 from crm_plugin.automations.expecting_drops import Expected, expect_drops
 from crm_plugin.automations.falling_back import fall_back
 from crm_plugin.automations.firing import arm_timers, fire_timers
 from crm_plugin.automations.foreseeing import DryRun, Foreseen, Outcome, dry_run
+from crm_plugin.automations.forgetting import forget_past, waves_in_use
 from crm_plugin.automations.guarding import PauseReason, guard_campaigns
 from crm_plugin.automations.lag import lag
 from crm_plugin.automations.matching import match
@@ -69,6 +71,7 @@ __all__ = [
     "campaign_naming",
     "campaigns",
     "clone_campaign",
+    "copy_of",
     "create_campaign",
     "create_from_recipe",
     "delete_campaign",
@@ -84,6 +87,7 @@ __all__ = [
     "fan_out",
     "fire_timers",
     "forget",
+    "forget_past",
     "go_on",
     "guard_campaigns",
     "hears_waiting",
@@ -110,4 +114,5 @@ __all__ = [
     "unheard",
     "update_campaign",
     "wake",
+    "waves_in_use",
 ]

@@ -81,6 +81,11 @@ def seed(campaigns: Sequence[Running]) -> list[Running]:
     return [one for one, _trigger in timed if (one.campaign_id, begun[one.campaign_id]) in done]
 
 
+def counted_from(campaigns: Sequence[Running]) -> dict[int, datetime]:
+    """Return since when each campaign that waits to the minute counts; a slot of that moment says that it was done."""
+    return _begun([one for one, _trigger in _timed(campaigns)])
+
+
 def decide(dues: Sequence[Due]) -> Decision:
     """Return who enters because of timers that are due."""
     happenings = activity.happenings({due.alarm.activity_id for due in dues if due.alarm.activity_id is not None})

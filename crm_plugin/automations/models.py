@@ -169,7 +169,10 @@ class FanOut(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("campaign", "wave"), name="crm_fan_out_unique"),)
-        indexes = (models.Index(fields=("wave", "id"), condition=Q(is_done=False), name="crm_fan_out_open"),)
+        indexes = (
+            models.Index(fields=("wave", "id"), condition=Q(is_done=False), name="crm_fan_out_open"),
+            models.Index(fields=("created_at",), condition=Q(is_done=True), name="crm_fan_out_done"),
+        )
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -199,7 +202,10 @@ class ScheduleSlot(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("campaign", "slot_at"), name="crm_slot_once"),)
-        indexes = (models.Index(fields=("slot_at",), condition=Q(state="open"), name="crm_slot_open"),)
+        indexes = (
+            models.Index(fields=("slot_at",), condition=Q(state="open"), name="crm_slot_open"),
+            models.Index(fields=("slot_at",), condition=~Q(state="open"), name="crm_slot_over"),
+        )
         default_permissions = ()
 
     def __str__(self) -> str:

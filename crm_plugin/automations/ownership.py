@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import connection
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
 
 from crm_plugin import clock
 from crm_plugin.automations import timers
@@ -58,10 +60,14 @@ def absorb(merge: Merge) -> None:
 
 
 def forget(contact_ids: Collection[int]) -> None:
-    """End every run of people who asked to be forgotten, and what it was about; the counts (arms too) stay."""
+    """End every run of people who asked to be forgotten, and what it was about; the counts (arms too) stay.
+
+    What a run was about names the person's order or cart: in its place stands what keeps the run unique.
+    """
     runs = Enrollment.objects.filter(contact_id__in=contact_ids)
     runs.filter(state=EnrollmentState.ACTIVE).update(
         state=EnrollmentState.EXITED, reason="erased", due_at=None, is_collecting=False, finished_at=clock.now()
     )
-    runs.update(items=[], context={}, waits_for="", waits_since=None)
+    nothing = Concat(Value("erased:"), Cast("pk", CharField()))
+    runs.update(items=[], context={}, waits_for="", waits_since=None, subject_key=nothing, lane=nothing)
     timers.forget(contact_ids)

@@ -15,6 +15,7 @@ from crm_plugin.contacts.attributes import (
     set_attributes,
     set_attributes_of,
 )
+from crm_plugin.contacts.blocks import BLOCKABLE, verify_blocks
 from crm_plugin.contacts.choosing import NOTHING_AT_ALL, Change, Choices, Said, choose
 from crm_plugin.contacts.consent import (
     CONFIRM_WITHIN,
@@ -33,6 +34,7 @@ from crm_plugin.contacts.consent_queue import (
     mark_reminded,
     old_consents,
 )
+from crm_plugin.contacts.copying import Part, copy_of
 from crm_plugin.contacts.endpoints import (
     add_endpoint,
     contact_in_browser,
@@ -42,6 +44,7 @@ from crm_plugin.contacts.endpoints import (
 )
 from crm_plugin.contacts.gift_cards import refresh_gift_cards
 from crm_plugin.contacts.identity import get_or_create, resolve
+from crm_plugin.contacts.kept_key import WHAT_TO_DO, adopt_key, is_key_kept, keep_key
 from crm_plugin.contacts.merging import absorb
 from crm_plugin.contacts.models import (
     Attribute,
@@ -70,6 +73,7 @@ from crm_plugin.contacts.selectors import (
     Reach,
     contacts,
     find,
+    ids_of_identity,
     lock,
     lock_identity,
     people_at,
@@ -85,7 +89,6 @@ from crm_plugin.contacts.suppression import (
     lift_suppression,
     suppress,
     suppressed,
-    suppression_digest_sql,
     suppression_of,
     suppressions_by_reason,
 )
@@ -101,11 +104,13 @@ from crm_plugin.contacts.touching import claim_touched, touch
 from crm_plugin.contacts.visitors import forget_visitors
 
 __all__ = [
+    "BLOCKABLE",
     "CONFIRM_WITHIN",
     "NOTHING_AT_ALL",
     "PHONE_CHANNELS",
     "PUSH_CHANNELS",
     "VISITOR_KEY",
+    "WHAT_TO_DO",
     "Attribute",
     "AttributeKind",
     "BalanceChange",
@@ -121,6 +126,7 @@ __all__ = [
     "Handover",
     "Merge",
     "OldConsent",
+    "Part",
     "Person",
     "Proof",
     "ProofLine",
@@ -137,6 +143,7 @@ __all__ = [
     "absorb",
     "accept_topics",
     "add_endpoint",
+    "adopt_key",
     "attribute_changes",
     "attributes",
     "choose",
@@ -149,6 +156,7 @@ __all__ = [
     "consent_states",
     "contact_in_browser",
     "contacts",
+    "copy_of",
     "country_of_phone",
     "declare_attribute",
     "delete_topic",
@@ -159,6 +167,9 @@ __all__ = [
     "get_or_create",
     "grant_by_purchase",
     "has_endpoints",
+    "ids_of_identity",
+    "is_key_kept",
+    "keep_key",
     "lift_suppression",
     "lock",
     "lock_identity",
@@ -186,13 +197,13 @@ __all__ = [
     "standing",
     "suppress",
     "suppressed",
-    "suppression_digest_sql",
     "suppression_of",
     "suppressions_by_reason",
     "topic_name",
     "topics",
     "touch",
     "untold_changes",
+    "verify_blocks",
     "visitor_ids",
     "withdrawals",
     "zones_of",

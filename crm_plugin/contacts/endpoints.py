@@ -8,8 +8,10 @@ from django.db import transaction
 
 from crm_plugin import clock, ids
 from crm_plugin.contacts.identity import resolve
+from crm_plugin.contacts.kept_key import keep_key
 from crm_plugin.contacts.models import Contact, Endpoint, Visitor
 from crm_plugin.contacts.people import Person
+from crm_plugin.contacts.touching import touch
 from crm_plugin.errors import NotFound
 
 #: A person's devices on one channel; the one that was seen longest ago makes room for a new one.
@@ -28,6 +30,7 @@ def add_endpoint(
     with transaction.atomic():
         if not Contact.objects.select_for_update(no_key=True).filter(pk=contact_id, erased_at=None).exists():
             raise NotFound(f"There is no contact {contact_id}.")
+        former = owner_of_endpoint(address, channel=channel)
         known = {"contact_id": contact_id, "address": address, "keys": dict(keys or {}), "language": language}
         device, _ = Endpoint.objects.update_or_create(
             channel=channel,
@@ -35,8 +38,11 @@ def add_endpoint(
             defaults={**known, "seen_at": now},
             create_defaults={**known, "seen_at": now, "created_at": now},
         )
+        keep_key()
         mine = Endpoint.objects.filter(contact_id=contact_id, channel=channel).order_by("-seen_at", "-pk")
         Endpoint.objects.filter(pk__in=list(mine.values_list("pk", flat=True)[MOST_DEVICES:])).delete()
+        if former != contact_id:  # who has it now can be reached by it, who had it may not
+            touch([contact_id, former] if former else [contact_id])
     return device
 
 
@@ -48,7 +54,9 @@ def remove_endpoints(addresses: Collection[str], *, channel: str, contact_id: in
     rows = Endpoint.objects.filter(channel=channel, address_digest__in=digests)
     if contact_id is not None:
         rows = rows.filter(contact_id=contact_id)
-    return rows.delete()[0]
+    with transaction.atomic():
+        touch(list(rows.values_list("contact_id", flat=True)))
+        return rows.delete()[0]
 
 
 def owner_of_endpoint(address: str, *, channel: str) -> int | None:

@@ -61,6 +61,7 @@ _STATEMENTS = (
     "DELETE FROM crm_plugin_consent WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_contactspend WHERE contact_id = %(source)s",
     "DELETE FROM crm_plugin_refusedtopic WHERE contact_id = %(source)s",
+    "DELETE FROM crm_plugin_blocked WHERE contact_id = %(source)s",
     # Not through Django, which would delete rows of other rooms that nobody has moved; the database refuses instead.
     "DELETE FROM crm_plugin_contact WHERE id = %(source)s",
 )

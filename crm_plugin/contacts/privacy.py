@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from django.db import transaction
 
 from crm_plugin import clock
 from crm_plugin.contacts.models import (
     AttributeChange,
+    Blocked,
     Consent,
     ConsentEvent,
     Contact,
@@ -20,6 +22,10 @@ from crm_plugin.contacts.models import (
 )
 from crm_plugin.contacts.people import Person, normalize_email
 from crm_plugin.contacts.tombstones import bury
+
+_DELETED: Final = (
+    AttributeChange, Blocked, Consent, ConsentEvent, ContactSpend, Endpoint, RefusedTopic, Touched, Visitor
+)  # fmt: skip
 
 
 def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> None:
@@ -46,7 +52,7 @@ def erase(contact_ids: Collection[int], *, also: Collection[Person] = ()) -> Non
                 *(Person(visitor_id=visitor_id) for visitor_id in browsers),
             ]
         )
-        for model in (AttributeChange, Consent, ConsentEvent, ContactSpend, Endpoint, RefusedTopic, Visitor, Touched):
+        for model in _DELETED:
             model._default_manager.filter(contact_id__in=named).delete()
         Contact.objects.filter(pk__in=named).update(
             customer_id=None,

@@ -84,7 +84,7 @@ def standing(contact_id: int) -> Standing | None:
     contact = Contact.objects.filter(pk=contact_id, erased_at=None).first()
     if contact is None:
         return None
-    addresses = _addresses(contact)
+    addresses = addresses_of(contact)
     return Standing(
         reachable=frozenset(addresses),
         blocked=frozenset(channel for channel, some in addresses.items() if _are_blocked(some, channel)),
@@ -93,7 +93,8 @@ def standing(contact_id: int) -> Standing | None:
     )
 
 
-def _addresses(contact: Contact) -> dict[str, list[str]]:
+def addresses_of(contact: Contact) -> dict[str, list[str]]:
+    """Return by which addresses a person can be reached, by channel; of a device its digest."""
     found: dict[str, list[str]] = {}
     if contact.email:
         found[ChannelKind.EMAIL] = [contact.email]

@@ -181,17 +181,29 @@ def people_at(address: str, *, channel: str) -> list[int]:
     return list(Contact.objects.filter(mine).order_by("pk").values_list("pk", flat=True))
 
 
-def lock_identity(*, customer_id: str = "", email: str = "") -> list[int]:
-    """Lock and return the contacts of one person: the account's, and the guest's under the e-mail.
+def ids_of_identity(*, customer_id: str = "", email: str = "") -> list[int]:
+    """Return the contacts of one person: the account's, and the guest's under the e-mail (written in any way).
 
-    A contact of another account is not theirs, even under the same e-mail. Locked in the order of ids, before anything
-    of them is, as every writer does. Must run in a transaction.
+    A contact of another account is not theirs, even under the same e-mail.
     """
+    return list(_of_identity(customer_id=customer_id, email=email).values_list("pk", flat=True))
+
+
+def lock_identity(*, customer_id: str = "", email: str = "") -> list[int]:
+    """Lock and return the contacts of one person, as ``ids_of_identity`` does.
+
+    Locked in the order of ids, before anything of them is, as every writer does. Must run in a transaction.
+    """
+    mine = _of_identity(customer_id=customer_id, email=email)
+    return list(mine.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def _of_identity(*, customer_id: str, email: str) -> QuerySet[Contact]:
     plain = normalize_email(email)
     mine = Q(customer_id=customer_id) if customer_id else Q(pk__in=())
     if plain:
         mine |= Q(email=plain, customer_id__isnull=True) if customer_id else Q(email=plain)
-    return list(Contact.objects.filter(mine).order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+    return Contact.objects.filter(mine).order_by("pk")
 
 
 def withdrawals(contact_ids: Collection[int]) -> Mapping[int, datetime]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from django.conf import settings as django_settings
 from django.db.models import Count, QuerySet
 
-from crm_plugin import clock, ids
+from crm_plugin import clock
 from crm_plugin.channel_kind import PHONE_CHANNELS, ChannelKind
+from crm_plugin.contacts.blocks import digest_of
+from crm_plugin.contacts.kept_key import keep_key
 from crm_plugin.contacts.models import Suppression, SuppressionReason
 from crm_plugin.contacts.people import normalize_email
 from crm_plugin.contacts.phones import normalize_phone
 from crm_plugin.contacts.touching import touch_address
 
-_NAMESPACE = "suppression"
 #: Providers like to repeat the address in their answer; a suppression outlives the erasure of its owner.
 _ADDRESS = re.compile(r"[^\s<>,;:'\"]+@[^\s<>,;:'\"]+")
 
@@ -41,12 +40,13 @@ def suppress(address: str, *, channel: str, reason: str, detail: str = "") -> No
         return
     row = Suppression(
         channel=channel,
-        address_digest=_digest(plain),
+        address_digest=digest_of(plain),
         reason=reason,
         detail=_ADDRESS.sub("…", detail.replace("\0", ""))[:300],
         created_at=clock.now(),
     )
     Suppression.objects.bulk_create([row], ignore_conflicts=True)
+    keep_key()
     if reason not in _PASSING:
         weaker = _rows(plain, channel=channel).filter(reason__in=_PASSING)
         weaker.update(reason=row.reason, detail=row.detail, created_at=row.created_at)
@@ -56,6 +56,12 @@ def suppress(address: str, *, channel: str, reason: str, detail: str = "") -> No
 def suppression_of(address: str, *, channel: str) -> Suppression | None:
     """Return the block of an address, written in any way; None when there is none."""
     return _rows(_normalize(address, channel=channel), channel=channel).first()
+
+
+def blocks_of(addresses: Collection[str], *, channel: str) -> QuerySet[Suppression]:
+    """Return the blocks of these normalised addresses."""
+    digests = [digest_of(address) for address in addresses]
+    return Suppression.objects.filter(channel=channel, address_digest__in=digests)
 
 
 def suppressions_by_reason() -> list[tuple[str, str, int]]:
@@ -82,26 +88,9 @@ def lift_suppression(address: str, *, channel: str, only: str = "") -> bool:
 
 def suppressed(addresses: Collection[str], *, channel: str) -> Mapping[str, str]:
     """Return the blocked ones of these normalised addresses, with the reason."""
-    by_digest = {_digest(address): address for address in addresses if address}
+    by_digest = {digest_of(address): address for address in addresses if address}
     rows = Suppression.objects.filter(channel=channel, address_digest__in=by_digest)
     return {by_digest[digest]: reason for digest, reason in rows.values_list("address_digest", "reason")}
-
-
-def suppression_digest_sql(column: str, channel: str) -> tuple[str, list[bytes]]:
-    """Return an SQL expression for the digest under which a suppression keeps an address, and its parameters.
-
-    So that a statement can ask set-wise who is blocked. It is ``ids.digest("suppression", ...)``, an HMAC (RFC 2104)
-    composed of PostgreSQL's own ``sha256``. The parameters are as secret as the key: they must not be logged.
-
-    Args:
-        column: the SQL of an address that is normalised already; never text from outside.
-        channel: one of ``ChannelKind``.
-    """
-    address = column if channel == ChannelKind.EMAIL else f"btrim({column})"
-    key = hashlib.sha256(f"crm.{_NAMESPACE}{django_settings.SECRET_KEY}".encode()).digest().ljust(64, b"\0")
-    inner, outer = (bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))
-    sql = f"encode(sha256(%s::bytea || sha256(%s::bytea || convert_to({address}, 'UTF8'))), 'hex')"
-    return sql, [outer, inner]
 
 
 def _normalize(address: str, *, channel: str) -> str:
@@ -112,8 +101,4 @@ def _normalize(address: str, *, channel: str) -> str:
 
 
 def _rows(plain: str, *, channel: str) -> QuerySet[Suppression]:
-    return Suppression.objects.filter(channel=channel, address_digest=_digest(plain))
-
-
-def _digest(address: str) -> str:
-    return ids.digest(_NAMESPACE, address)
+    return Suppression.objects.filter(channel=channel, address_digest=digest_of(plain))

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import connection
 
 from crm_plugin import clock, ids
+from crm_plugin.contacts.kept_key import keep_key
 from crm_plugin.contacts.models import Erasure
 from crm_plugin.contacts.people import Person
 
@@ -25,6 +26,7 @@ def bury(people: Collection[Person]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(_BURY, {"digests": list(digests), "now": clock.now()})
+    keep_key()
 
 
 def erasures_of(people: Collection[Person], *, accounts_with_contact: Collection[str]) -> dict[Person, datetime]:

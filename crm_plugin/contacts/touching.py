@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 from django.db import connection
 
+from crm_plugin.contacts import blocks
+
 #: What a statement that changes contacts (``changed``, with their ids) does besides, so that it takes no second one.
 TOUCH_CHANGED = "INSERT INTO crm_plugin_touched (contact_id) SELECT id FROM changed"
 
@@ -24,7 +26,10 @@ DELETE FROM crm_plugin_touched WHERE id = ANY(ARRAY(
 RETURNING contact_id
 """
 
-_LOCK = "SELECT id FROM crm_plugin_contact WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = f"""
+SELECT {blocks.IS_ANY}, id, COALESCE(email, ''), phone FROM crm_plugin_contact
+WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - a constant is put in
 
 
 def touch(contact_ids: Collection[int]) -> None:
@@ -43,6 +48,7 @@ def touch_address(address: str) -> None:
 def claim_touched(limit: int) -> list[int]:
     """Take contacts off the queue, each once, and lock them, by ascending id. Must run in a transaction.
 
+    From here on their blocks are those of their addresses, so that what is asked about them next is asked of the truth.
     Contacts that are gone meanwhile (merged, forgotten) are passed over. What another worker has claimed is left to it:
     if that one fails, its rows are in the queue again.
 
@@ -59,5 +65,8 @@ def claim_touched(limit: int) -> list[int]:
             if not claimed:
                 return []
             cursor.execute(_LOCK, [list(claimed)])
-            if found := [contact_id for (contact_id,) in cursor.fetchall()]:
-                return found
+            if found := cursor.fetchall():
+                people = [blocks.Addresses(*addresses) for _is_any, *addresses in found]
+                if found[0][0]:
+                    blocks.refresh(people)
+                return [one.contact_id for one in people]

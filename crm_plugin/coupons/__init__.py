@@ -9,6 +9,7 @@ in ``issuing.py`` and ``redeeming.py``.
 from crm_plugin.coupons.assigning import MAX_PAIRS, assign
 from crm_plugin.coupons.changing import archive_template, create_template, update_template
 from crm_plugin.coupons.checking import still_good, withdraw
+from crm_plugin.coupons.copying import copy_of
 from crm_plugin.coupons.issuing import issue
 from crm_plugin.coupons.models import Coupon, CouponSource, CouponState, CouponTemplate
 from crm_plugin.coupons.occasions import STAFF, Issued, Refusal, Request
@@ -49,6 +50,7 @@ __all__ = [
     "absorb",
     "archive_template",
     "assign",
+    "copy_of",
     "counts",
     "coupons",
     "create_template",

@@ -7,7 +7,7 @@ that is told as cancelled before it is told as placed, and a fact told twice all
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -37,7 +37,7 @@ class _Use(NamedTuple):
     used_by: int | None = None
 
 
-def hear(added: Mapping[FactKind, Sequence[int]]) -> int:
+def hear(added: Mapping[FactKind, Sequence[int]], *, let_go: Collection[tuple[str, str]] = ()) -> int:
     """Follow the new activities: a code that an order used is used, one whose order was cancelled is so no longer.
 
     A refund changes nothing. A code that somebody else used is used too, and says by whom. Must run in the transaction
@@ -45,12 +45,15 @@ def hear(added: Mapping[FactKind, Sequence[int]]) -> int:
 
     Args:
         added: the ids of new activities by kind, as ``activity.project`` returns them.
+        let_go: codes, each with the order that held it and never counted: nothing changes but that the shop takes them
+            again.
 
     Returns:
         How many coupons changed.
     """
     used, cancelled = added.get(FactKind.COUPON_USED, ()), added.get(FactKind.CANCELLED, ())
     told = activity.coupons_told_of(used, cancelled) if used or cancelled else frozenset()
+    told = told.union(let_go)
     if not told:
         return 0
     rows: list[Coupon] = list(

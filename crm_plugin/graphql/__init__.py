@@ -5,9 +5,9 @@
 the field (``access.py``); what it costs is in ``limits.py``. This room decides nothing: it reads arguments, calls a
 room, and shapes the answer.
 
-Start in ``campaigns.py``, the largest domain; ``mutation.py`` and ``pagination.py`` are the frames of the two kinds of
-field. The modules of types are imported inside the functions below, not here, because their scalars are the shop's
-(``scalars.py``) and the shop is chosen when Django starts.
+Start in ``campaigns.py``, the largest domain; ``mutation.py``, ``rows.py``, ``pagination.py`` and ``enums.py`` are the
+frames of the kinds of field. The modules of types are listed in ``roots.py`` and imported by the functions below, not
+here, because their scalars are the shop's (``scalars.py``) and the shop is chosen when Django starts.
 """
 
 from __future__ import annotations
@@ -22,137 +22,17 @@ if TYPE_CHECKING:
 @cache
 def queries() -> type[ObjectType]:
     """Return the class that holds the root query fields."""
-    from crm_plugin.graphql import (  # noqa: PLC0415 - see the docstring above
-        accounts,
-        attribute_history,
-        attributes,
-        audiences,
-        campaigns,
-        contacts,
-        coupon_templates,
-        coupons,
-        deliverability,
-        demand,
-        enrollments,
-        exports,
-        foresight,
-        imports,
-        insights,
-        interests,
-        lifecycle,
-        likes,
-        me,
-        merchant,
-        messages,
-        recipes,
-        review_moderation,
-        reviews,
-        segments,
-        sender_check,
-        stock,
-        templates,
-        topics,
-        wishlists,
-    )
+    from crm_plugin.graphql.roots import QUERIES  # noqa: PLC0415 - see the docstring above
 
-    parts = (
-        accounts.AccountQueries,
-        attribute_history.AttributeHistoryQueries,
-        attributes.AttributeQueries,
-        audiences.AudienceQueries,
-        campaigns.CampaignQueries,
-        contacts.ContactQueries,
-        coupon_templates.CouponTemplateQueries,
-        coupons.CouponQueries,
-        deliverability.DeliverabilityQueries,
-        demand.DemandQueries,
-        enrollments.EnrollmentQueries,
-        exports.ExportQueries,
-        foresight.ForesightQueries,
-        imports.ImportQueries,
-        insights.InsightQueries,
-        interests.InterestQueries,
-        lifecycle.LifecycleQueries,
-        likes.LikeQueries,
-        me.MeQueries,
-        merchant.SettingsQueries,
-        messages.MessageQueries,
-        recipes.RecipeQueries,
-        review_moderation.ModerationQueries,
-        reviews.ReviewQueries,
-        segments.SegmentQueries,
-        templates.TemplateQueries,
-        sender_check.SenderCheckQueries,
-        stock.StockQueries,
-        topics.TopicQueries,
-        wishlists.WishlistQueries,
-    )
-    return type("CRMQueries", parts, {})
+    return type("CRMQueries", QUERIES, {})
 
 
 @cache
 def mutations() -> type[ObjectType]:
     """Return the class that holds the root mutation fields."""
-    from crm_plugin.graphql import (  # noqa: PLC0415 - see the docstring above
-        attributes,
-        audiences,
-        campaigns,
-        coupon_templates,
-        coupons,
-        deliverability,
-        devices,
-        exports,
-        imports,
-        inbox,
-        interests,
-        lifecycle,
-        likes,
-        me,
-        members,
-        merchant,
-        messages,
-        orders,
-        proof,
-        review_moderation,
-        reviews,
-        segments,
-        stock,
-        templates,
-        topics,
-        visitors,
-        wishlists,
-    )
+    from crm_plugin.graphql.roots import MUTATIONS  # noqa: PLC0415 - see the docstring above
 
-    parts = (
-        attributes.AttributeMutations,
-        audiences.AudienceMutations,
-        campaigns.CampaignMutations,
-        coupon_templates.CouponTemplateMutations,
-        coupons.CouponMutations,
-        deliverability.DeliverabilityMutations,
-        devices.DeviceMutations,
-        exports.ExportMutations,
-        imports.ImportMutations,
-        inbox.InboxMutations,
-        interests.InterestMutations,
-        lifecycle.LifecycleMutations,
-        likes.LikeMutations,
-        me.MeMutations,
-        members.MemberMutations,
-        merchant.SettingsMutations,
-        messages.MessageMutations,
-        orders.OrderMutations,
-        proof.ProofMutations,
-        review_moderation.ModerationMutations,
-        reviews.ReviewMutations,
-        segments.SegmentMutations,
-        stock.StockMutations,
-        templates.TemplateMutations,
-        topics.TopicMutations,
-        visitors.VisitorMutations,
-        wishlists.WishlistMutations,
-    )
-    return type("CRMMutations", parts, {})
+    return type("CRMMutations", MUTATIONS, {})
 
 
 @cache

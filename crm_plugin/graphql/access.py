@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar, assert_never
 from crm_plugin import shop
 from crm_plugin.errors import CRMError, NotActive, PermissionDenied
 from crm_plugin.graphql.errors import as_graphql
+from crm_plugin.graphql.writable import refuse_unwritable
 from crm_plugin.shop import Actor, Permission
 
 P = ParamSpec("P")
@@ -104,7 +105,11 @@ def admits(caller: Caller) -> Callable[[Callable[..., Any]], Door]:
     """Return a decorator that makes a resolver of a root field open to ``caller`` only."""
 
     def decorate(body: Callable[..., Any]) -> Door:
-        return Door(caller, body)
+        def checked(actor: Actor, info: Any, **arguments: Any) -> Any:
+            refuse_unwritable(arguments)
+            return body(actor, info, **arguments)
+
+        return Door(caller, checked)
 
     return decorate
 
@@ -115,6 +120,7 @@ def reads(body: Callable[P, T]) -> Callable[P, T]:
     @wraps(body)
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
         with _inside():
+            refuse_unwritable(kwargs)
             return body(*args, **kwargs)
 
     return read

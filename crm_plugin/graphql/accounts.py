@@ -12,7 +12,8 @@ from crm_plugin.automations import Line
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.answers import answered, errors_field
 from crm_plugin.graphql.arguments import row_key
-from crm_plugin.graphql.rules import language_of
+from crm_plugin.graphql.rows import row_id
+from crm_plugin.graphql.rules import language_argument, language_of
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.shop import Actor
 
@@ -23,15 +24,15 @@ _ROWS: Final = {"enrollment": "CrmEnrollment", "message": "CrmMessage"}
 class CrmAccountParam(graphene.ObjectType):
     """Something that a line of an account names."""
 
-    name = graphene.String(required=True)
-    value = graphene.String(required=True)
+    name = graphene.String(required=True, description="Such as `message` or `step`.")
+    value = graphene.String(required=True, description="As it is stored; rows of ours by their id.")
 
 
 class CrmAccountLine(graphene.ObjectType):
     """One fact of an account, as a line of an indented list."""
 
     code = graphene.String(required=True, description="Closed word: what kind of fact it is.")
-    sentence = graphene.String(required=True)
+    sentence = graphene.String(required=True, description="In the language asked for.")
     at = DateTime(description="When it was, or will be.")
     depth = graphene.Int(required=True, description="A line of a greater depth says more about the one above it.")
     params = graphene.List(graphene.NonNull(CrmAccountParam), required=True, description="What the sentence names.")
@@ -40,7 +41,9 @@ class CrmAccountLine(graphene.ObjectType):
 class CrmAccount(graphene.ObjectType):
     """Why something happened, or did not: facts in order. `lines` is null when it was refused."""
 
-    lines = graphene.List(graphene.NonNull(CrmAccountLine))
+    lines = graphene.List(
+        graphene.NonNull(CrmAccountLine), description="In order, indented by `depth`; null when refused."
+    )
     errors = errors_field()
 
 
@@ -82,10 +85,6 @@ def _explain_one(_actor: Actor, _info: Any, *, id: str, language: str | None = N
     return answered(CrmAccount, body)
 
 
-def _language() -> graphene.String:
-    return graphene.String(description="`en` or `ko`; the merchant's own when left out.")
-
-
 class AccountQueries(graphene.ObjectType):
     """Root fields that say why."""
 
@@ -93,14 +92,14 @@ class AccountQueries(graphene.ObjectType):
         CrmAccount,
         description="Why a person got, or did not get, a campaign's messages. Requires view_crm.",
         resolver=_explain,
-        campaign=graphene.ID(required=True, description="A CrmCampaign."),
-        contact=graphene.ID(required=True, description="A CrmContact."),
-        language=_language(),
+        campaign=row_id("CrmCampaign"),
+        contact=row_id("CrmContact"),
+        language=language_argument(),
     )
     crm_message_explain = graphene.Field(
         CrmAccount,
         description="What became of one message, and of the run that it belongs to. Requires view_crm.",
         resolver=_explain_one,
-        id=graphene.ID(required=True, description="A CrmMessage."),
-        language=_language(),
+        id=row_id("CrmMessage"),
+        language=language_argument(),
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from crm_plugin import ids, shop
+from crm_plugin import contacts, ids, shop
+from crm_plugin.contacts import Contact
 from crm_plugin.errors import InvalidInput
-from crm_plugin.shop import Actor
+from crm_plugin.shop import Actor, ProductRef
 
 _GREATEST_KEY = 2**63 - 1
+#: Of a caller who was never heard of: no row has this key.
+NOBODY = 0
 
 
 def row_key(kind: str, value: str, *, field: str) -> int:
@@ -22,6 +25,37 @@ def row_key(kind: str, value: str, *, field: str) -> int:
     if not (key.isascii() and key.isdecimal()) or int(key) > _GREATEST_KEY:
         raise InvalidInput(f"{value!r} is not the id of a {kind}.", field=field, code="GRAPHQL_ERROR")
     return int(key)
+
+
+def key_or_none(kind: str, value: str | None, *, field: str) -> int | None:
+    """Return the key of a row of ours that an argument may name; None when it does not."""
+    return None if value is None else row_key(kind, value, field=field)
+
+
+def contact_named(value: str, *, field: str) -> Contact:
+    """Return the contact of a Relay id.
+
+    Raises:
+        InvalidInput: when there is none, or the person was erased.
+    """
+    found = contacts.contacts().filter(pk=row_key("CrmContact", value, field=field), erased_at=None).first()
+    if found is None:
+        raise InvalidInput("There is no such contact.", field=field, code="NOT_FOUND")
+    return found
+
+
+def product_named(product_id: str, variant_id: str | None = None, channel: str | None = None) -> ProductRef:
+    """Return what the arguments `productId`, `variantId` and `channel` name; without a channel, in the default one.
+
+    Raises:
+        InvalidInput: when one of them is no such id, or there is no such channel.
+    """
+    slug = channel_named(channel)
+    return ProductRef(
+        product_id=ids.from_global("Product", product_id, field="product_id"),
+        shop_channel=slug,
+        variant_id="" if variant_id is None else ids.from_global("ProductVariant", variant_id, field="variant_id"),
+    )
 
 
 def channel_named(slug: str | None) -> str:

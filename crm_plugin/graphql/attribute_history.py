@@ -5,22 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import contacts
 from crm_plugin.contacts import ChangeSource, Contact
 from crm_plugin.graphql.access import Caller, admits, reads
 from crm_plugin.graphql.arguments import row_key
-from crm_plugin.graphql.pagination import list_field, page_of_rows
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.pagination import Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import row_id
 from crm_plugin.graphql.scalars import DateTime, Decimal
 from crm_plugin.shop import Actor
 
 
-class CrmChangeSource(graphene.Enum):
+class CrmChangeSource(CrmEnum):
     """Who changed a value."""
 
     class Meta:
         enum = ChangeSource
+        words = {
+            ChangeSource.API: "Somebody who used this API.",
+            ChangeSource.IMPORT: "An imported file.",
+            ChangeSource.SHOP: "The shop itself: what is left on gift cards.",
+            ChangeSource.CAMPAIGN: "A step of a campaign.",
+        }
 
 
 class CrmAttributeChange(graphene.ObjectType):
@@ -29,15 +36,12 @@ class CrmAttributeChange(graphene.ObjectType):
     name = graphene.String(required=True, description="Of the attribute.")
     before = Decimal(description="Null: there was none.")
     after = Decimal(description="Null: there is none any more.")
-    source = CrmChangeSource(required=True)
-    changed_at = DateTime(required=True)
+    source = CrmChangeSource(required=True, description="Who changed it.")
+    changed_at = DateTime(required=True, description="When the new value came.")
 
 
-class CrmAttributeChangeConnection(Connection):
+class CrmAttributeChangeConnection(Page, node=CrmAttributeChange):
     """A page of changes, newest first."""
-
-    class Meta:
-        node = CrmAttributeChange
 
 
 def _page(contact: Contact | None, names: list[str], **page: Any) -> Any:
@@ -68,7 +72,7 @@ class AttributeHistoryQueries(graphene.ObjectType):
         CrmAttributeChangeConnection,
         description="How a contact's balances changed, newest first. Requires view_crm.",
         resolver=_changes,
-        contact=graphene.ID(required=True),
+        contact=row_id("CrmContact"),
         name=_NAME,
     )
 

@@ -5,28 +5,36 @@ from __future__ import annotations
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import contacts
 from crm_plugin.contacts import Attribute, AttributeKind
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.arguments import contact_named
 from crm_plugin.graphql.contacts import CrmContact
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_list
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_of_list
+from crm_plugin.graphql.rows import Row, row_id
 from crm_plugin.graphql.scalars import JSON, DateTime
 from crm_plugin.shop import Actor
 
 
-class CrmAttributeKind(graphene.Enum):
+class CrmAttributeKind(CrmEnum):
     """What an attribute holds. A date is written YYYY-MM-DD, tags are a list of words."""
 
     class Meta:
         enum = AttributeKind
+        words = {
+            AttributeKind.TEXT: "Words; compared whatever their case.",
+            AttributeKind.NUMBER: "Such as a balance of points.",
+            AttributeKind.BOOLEAN: "Yes or no.",
+            AttributeKind.DATE: "A day, written YYYY-MM-DD.",
+            AttributeKind.TAGS: "A list of words.",
+        }
 
 
-class CrmAttribute(graphene.ObjectType):
+class CrmAttribute(Row):
     """An attribute that contacts can have, such as a birthday or a points balance."""
 
     name = graphene.String(required=True, description="By which conditions and templates name it.")
@@ -38,17 +46,11 @@ class CrmAttribute(graphene.ObjectType):
     keeps_history = graphene.Boolean(
         required=True, description="Whether its changes are kept and told to campaigns; of numbers only."
     )
-    created_at = DateTime(required=True)
-
-    class Meta:
-        interfaces = (Node,)
+    created_at = DateTime(required=True, description="When it was declared.")
 
 
-class CrmAttributeConnection(Connection):
+class CrmAttributeConnection(Page, node=CrmAttribute):
     """A page of attributes."""
-
-    class Meta:
-        node = CrmAttribute
 
 
 def _name(attribute: Attribute) -> str:
@@ -68,14 +70,14 @@ class AttributeQueries(graphene.ObjectType):
     )
 
 
-class CrmAttributeDeclare(CrmMutation):
+class CrmAttributeDeclare(CrmMutation, caller=Caller.MANAGER):
     """Declare an attribute; a second time changes its label and who sees it, never its kind. Requires manage_crm."""
 
-    attribute = graphene.Field(CrmAttribute)
+    attribute = result(CrmAttribute)
 
     class Arguments:
         name = graphene.String(required=True, description="Lower-case letters, digits and _.")
-        kind = CrmAttributeKind(required=True)
+        kind = CrmAttributeKind(required=True, description="What it holds; never to be changed.")
         label = graphene.String(description="What people read; the one it has when left out.")
         is_shown_to_customer = graphene.Boolean(
             description="Whether customers see their own value in `crmMe`; at first they do not."
@@ -83,9 +85,6 @@ class CrmAttributeDeclare(CrmMutation):
         keeps_history = graphene.Boolean(
             description="Whether its changes are kept and told to campaigns, as a balance needs; at first they are not."
         )
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(
@@ -107,29 +106,24 @@ class CrmAttributeDeclare(CrmMutation):
         return cls(attribute=declared)
 
 
-class CrmContactAttributesUpdate(CrmMutation):
+class CrmContactAttributesUpdate(CrmMutation, caller=Caller.MANAGER):
     """Set attributes of one contact: what is left out stays, null takes a value away. Requires manage_crm."""
 
-    contact = graphene.Field(CrmContact)
+    contact = result(CrmContact)
 
     class Arguments:
-        contact = graphene.ID(required=True)
+        contact = row_id("CrmContact")
         attributes = JSON(required=True, description="Values by name.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, contact: str, attributes: Any) -> Self:
         """Set them."""
-        pk = row_key("CrmContact", contact, field="contact")
-        known = contacts.contacts().filter(erased_at=None)
+        found = contact_named(contact, field="contact")
         if not isinstance(attributes, dict):
             raise InvalidInput("Give an object: values by name.", field="attributes")
-        if not known.filter(pk=pk).exists():
-            raise InvalidInput("There is no such contact.", field="contact", code="NOT_FOUND")
-        contacts.set_attributes(pk, attributes)
-        return cls(contact=known.get(pk=pk))
+        contacts.set_attributes(found.pk, attributes)
+        found.refresh_from_db()
+        return cls(contact=found)
 
 
 class AttributeMutations(graphene.ObjectType):

@@ -16,10 +16,11 @@ from crm_plugin.audience import Explanation
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.answers import answered, errors_field
-from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.arguments import contact_named
 from crm_plugin.graphql.contacts import CrmChannel, CrmContact
 from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.rules import audience_arguments, language_of, rule_of
+from crm_plugin.graphql.rows import row_id
+from crm_plugin.graphql.rules import audience_arguments, language_argument, language_of, rule_of
 from crm_plugin.shop import Actor
 
 #: The contacts that a preview shows, and the most of them.
@@ -31,15 +32,15 @@ _LONGEST_REQUEST_ID = 100
 class CrmReachable(graphene.ObjectType):
     """How many of an audience can be reached through one channel: address, consent, not blocked."""
 
-    channel = CrmChannel(required=True)
-    count = graphene.Int(required=True)
+    channel = CrmChannel(required=True, description="How they would be reached.")
+    count = graphene.Int(required=True, description="People.")
 
 
 class CrmAudiencePreview(graphene.ObjectType):
     """What an audience is at this moment. Everything is null when it was refused."""
 
     count = graphene.Int(description="People in it: on the same data, exactly those whom a campaign would enrol.")
-    reachable = graphene.List(graphene.NonNull(CrmReachable))
+    reachable = graphene.List(graphene.NonNull(CrmReachable), description="How many of them each channel reaches.")
     sample = graphene.List(graphene.NonNull(CrmContact), description="Some of them, the contacts made last first.")
     summary = graphene.String(description="The audience in a plain sentence.")
     warnings = graphene.List(graphene.NonNull(graphene.String), description="What is allowed but hardly meant.")
@@ -89,7 +90,7 @@ class CrmExplanationLine(graphene.ObjectType):
     """One condition of an audience, as a line of an indented list."""
 
     depth = graphene.Int(required=True, description="0: the audience as a whole.")
-    sentence = graphene.String(required=True)
+    sentence = graphene.String(required=True, description="The condition, in the language asked for.")
     holds = graphene.Boolean(required=True, description="Whether it is true of the person.")
 
 
@@ -108,9 +109,7 @@ def _explain(
     _actor: Actor, _info: Any, *, contact: str, language: str | None = None, **of: Any
 ) -> CrmAudienceExplanation:
     def body() -> CrmAudienceExplanation:
-        pk = row_key("CrmContact", contact, field="contact")
-        if not contacts.contacts().filter(pk=pk).exists():
-            raise InvalidInput("There is no such contact.", field="contact", code="NOT_FOUND")
+        pk = contact_named(contact, field="contact").pk
         found = audience.explain(rule_of(**of), pk, language=language_of(language))
         return CrmAudienceExplanation(holds=found.holds, lines=list(_lines(found)))
 
@@ -123,10 +122,6 @@ def _lines(found: Explanation, depth: int = 0) -> Iterator[CrmExplanationLine]:
         yield from _lines(child, depth + 1)
 
 
-def _language() -> graphene.String:
-    return graphene.String(description="`en` or `ko`; the merchant's own when left out.")
-
-
 class AudienceQueries(graphene.ObjectType):
     """Root fields about an audience before it is used."""
 
@@ -136,29 +131,26 @@ class AudienceQueries(graphene.ObjectType):
         resolver=_preview,
         request_id=graphene.String(description="A word of the client's own, to cancel it by while it counts."),
         sample=graphene.Int(default_value=USUALLY_SAMPLED, description=f"Contacts to show, at most {MOST_SAMPLED}."),
-        language=_language(),
+        language=language_argument(),
         **audience_arguments(),
     )
     crm_audience_explain = graphene.Field(
         CrmAudienceExplanation,
         description="Why a person is in an audience, or not. Requires view_crm.",
         resolver=_explain,
-        contact=graphene.ID(required=True, description="A CrmContact."),
-        language=_language(),
+        contact=row_id("CrmContact"),
+        language=language_argument(),
         **audience_arguments(),
     )
 
 
-class CrmAudiencePreviewCancel(CrmMutation):
+class CrmAudiencePreviewCancel(CrmMutation, caller=Caller.VIEWER):
     """Stop a preview of the caller's own that is still counting; it answers CANCELLED. Requires view_crm."""
 
     is_cancelled = graphene.Boolean(description="False: none with this word was counting.")
 
     class Arguments:
         request_id = graphene.String(required=True, description="The word given to the preview.")
-
-    class Meta:
-        caller = Caller.VIEWER
 
     @classmethod
     def perform(cls, actor: Actor, *, request_id: str) -> Self:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import automations
 from crm_plugin.automations import Campaign, CampaignState
@@ -13,18 +12,27 @@ from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import refuse_naive, row_key
 from crm_plugin.graphql.campaign_statistics import CrmCampaignStatistics, told
-from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_rows
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.loaders import beside, loaders
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import Row, RowChange, row_field, row_id
 from crm_plugin.graphql.scalars import JSON, DateTime
 from crm_plugin.shop import Actor
 
 
-class CrmCampaignState(graphene.Enum):
+class CrmCampaignState(CrmEnum):
     """The life of a campaign. One that was created does not run: publishing starts it."""
 
     class Meta:
         enum = CampaignState
+        words = {
+            CampaignState.DRAFT: "Never published: it does not run.",
+            CampaignState.RUNNING: "People enter, and messages are sent.",
+            CampaignState.PAUSED: "Nobody enters, nothing is sent, everybody stays where they are.",
+            CampaignState.ENDED: "Over, by its period or by hand; whoever was in flight exited.",
+            CampaignState.ARCHIVED: "Deleted, and kept for its history; it can be cloned.",
+        }
 
 
 def _definition(campaign: Campaign, _info: Any) -> Any:
@@ -43,15 +51,11 @@ def _statistics(campaign: Campaign, info: Any) -> Any:
     return loaders(info).statistics.load(campaign.pk).then(told)
 
 
-def _in_flight(campaign: Campaign, info: Any) -> Any:
-    return loaders(info).in_flight.load(campaign.pk)
-
-
-class CrmCampaign(graphene.ObjectType):
+class CrmCampaign(Row):
     """What a merchant creates, runs and measures."""
 
-    name = graphene.String(required=True)
-    state = CrmCampaignState(required=True)
+    name = graphene.String(required=True, description="What the merchant calls it.")
+    state = CrmCampaignState(required=True, description="Whether it runs.")
     pause_reason = graphene.String(
         required=True,
         description="Why it paused itself: bounce_rate or complaint_rate; empty: it did not. Cleared when it goes on.",
@@ -66,7 +70,9 @@ class CrmCampaign(graphene.ObjectType):
         required=True, resolver=_has_unpublished_changes, description="The definition is not the one that runs."
     )
     in_flight = graphene.Int(
-        required=True, resolver=_in_flight, description="People on their way through it now, whatever their version."
+        required=True,
+        resolver=beside("in_flight"),
+        description="People on their way through it now, whatever their version.",
     )
     statistics = graphene.Field(
         CrmCampaignStatistics, required=True, resolver=_statistics, description="What became of its people."
@@ -74,18 +80,12 @@ class CrmCampaign(graphene.ObjectType):
     starts_at = DateTime(description="Nobody enters, and nothing is sent, before this moment.")
     ends_at = DateTime(description="Nobody enters, and nothing is sent, from this moment on.")
     running_since = DateTime(description="When it last began to run; what happened before starts nothing.")
-    created_at = DateTime(required=True)
-    updated_at = DateTime(required=True)
-
-    class Meta:
-        interfaces = (Node,)
+    created_at = DateTime(required=True, description="When it was first saved.")
+    updated_at = DateTime(required=True, description="When the campaign, or its state, last changed.")
 
 
-class CrmCampaignConnection(Connection):
+class CrmCampaignConnection(Page, node=CrmCampaign):
     """A page of campaigns, newest first."""
-
-    class Meta:
-        node = CrmCampaign
 
 
 @admits(Caller.VIEWER)
@@ -94,11 +94,6 @@ def _campaigns(_actor: Actor, _info: Any, *, state: str | None = None, **page: A
     if state is not None:
         rows = rows.filter(state=state)
     return page_of_rows(CrmCampaignConnection, rows, **page)
-
-
-@admits(Caller.VIEWER)
-def _campaign(_actor: Actor, _info: Any, *, id: str) -> Campaign | None:
-    return automations.campaigns().filter(pk=row_key("CrmCampaign", id, field="id")).first()
 
 
 class CampaignQueries(graphene.ObjectType):
@@ -110,31 +105,30 @@ class CampaignQueries(graphene.ObjectType):
         resolver=_campaigns,
         state=CrmCampaignState(description="Only those in this state."),
     )
-    crm_campaign = graphene.Field(
+    crm_campaign = row_field(
         CrmCampaign,
+        automations.campaigns,
         description="One campaign; null when there is none with this id. Requires view_crm.",
-        resolver=_campaign,
-        id=graphene.ID(required=True),
     )
 
 
 class CrmCampaignCreateInput(graphene.InputObjectType):
     """A new campaign: give either a definition or the name of a recipe."""
 
-    name = graphene.String(required=True)
+    name = graphene.String(required=True, description="1 to 120 characters.")
     definition = JSON(description="Trigger, exit conditions, steps.")
     recipe = graphene.String(description="Name of a ready-made definition to start from, such as liked_price_drop.")
-    starts_at = DateTime()
-    ends_at = DateTime()
+    starts_at = DateTime(description="Nobody enters before it; left out: with the first publishing.")
+    ends_at = DateTime(description="Over from this moment on; left out: no end.")
 
 
 class CrmCampaignUpdateInput(graphene.InputObjectType):
     """What to change. What is left out stays; null takes a moment away."""
 
-    name = graphene.String()
+    name = graphene.String(description="1 to 120 characters.")
     definition = JSON(description="Takes effect with the next publishing.")
-    starts_at = DateTime()
-    ends_at = DateTime()
+    starts_at = DateTime(description="Nobody enters before it; null: at once.")
+    ends_at = DateTime(description="Over from this moment on; null: no end.")
 
 
 _MOMENTS = ("starts_at", "ends_at")
@@ -148,16 +142,13 @@ def _created(*, definition: dict[str, Any] | None = None, recipe: str | None = N
     raise InvalidInput("Give either a definition or a recipe.", field="definition", code="REQUIRED")
 
 
-class CrmCampaignCreate(CrmMutation):
+class CrmCampaignCreate(CrmMutation, caller=Caller.MANAGER):
     """Create a campaign; it does not run before it is published. Requires manage_crm."""
 
-    campaign = graphene.Field(CrmCampaign)
+    campaign = result(CrmCampaign)
 
     class Arguments:
-        input = CrmCampaignCreateInput(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        input = CrmCampaignCreateInput(required=True, description="What it is called, and what it does.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
@@ -166,17 +157,14 @@ class CrmCampaignCreate(CrmMutation):
         return cls(campaign=_created(**input))
 
 
-class CrmCampaignUpdate(CrmMutation):
+class CrmCampaignUpdate(CrmMutation, caller=Caller.MANAGER):
     """Change a campaign. People in flight stay on the version they entered. Requires manage_crm."""
 
-    campaign = graphene.Field(CrmCampaign)
+    campaign = result(CrmCampaign)
 
     class Arguments:
-        id = graphene.ID(required=True)
-        input = CrmCampaignUpdateInput(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        id = row_id("CrmCampaign")
+        input = CrmCampaignUpdateInput(required=True, description="What is to be different.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, id: str, input: dict[str, Any]) -> Self:
@@ -186,64 +174,36 @@ class CrmCampaignUpdate(CrmMutation):
         return cls(campaign=automations.update_campaign(row_key("CrmCampaign", id, field="id"), **changes))
 
 
-class CampaignChange(CrmMutation):
-    """A mutation that does one thing to one campaign: ``change`` takes its key."""
+class CampaignChange(RowChange, abstract=True):
+    """A mutation that does one thing to one campaign."""
 
-    campaign = graphene.Field(CrmCampaign)
-
-    class Arguments:
-        id = graphene.ID(required=True)
-
-    class Meta:
-        abstract = True
-
-    @staticmethod
-    def change(campaign_id: int) -> Campaign:
-        """Do it, and return the campaign as it is then."""
-        raise NotImplementedError
-
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Do it."""
-        return cls(campaign=cls.change(row_key("CrmCampaign", id, field="id")))
+    kind, answer = "CrmCampaign", "campaign"
+    campaign = result(CrmCampaign)
 
 
-class CrmCampaignPublish(CampaignChange):
+class CrmCampaignPublish(CampaignChange, caller=Caller.MANAGER):
     """Freeze the definition into a version and run it. Requires manage_crm."""
 
     change = staticmethod(automations.publish)
 
-    class Meta:
-        caller = Caller.MANAGER
 
-
-class CrmCampaignPause(CampaignChange):
+class CrmCampaignPause(CampaignChange, caller=Caller.MANAGER):
     """Let nobody enter and send nothing until it goes on; everybody stays where they are. Requires manage_crm."""
 
     change = staticmethod(automations.pause)
 
-    class Meta:
-        caller = Caller.MANAGER
+
+def _deleted(pk: int) -> Campaign:
+    campaign = automations.delete_campaign(pk)
+    campaign.pk = pk  # Django blanks the key of a deleted row; the client knows it by its id
+    return campaign
 
 
-class CrmCampaignDelete(CrmMutation):
+class CrmCampaignDelete(CampaignChange, caller=Caller.MANAGER):
     """Delete a draft; archive a campaign that has a history. One that runs is refused. Requires manage_crm."""
 
     campaign = graphene.Field(CrmCampaign, description="As it was last; archived when it has a history.")
-
-    class Arguments:
-        id = graphene.ID(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
-
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Delete or archive it."""
-        pk = row_key("CrmCampaign", id, field="id")
-        campaign = automations.delete_campaign(pk)
-        campaign.pk = pk  # Django blanks the key of a deleted row; the client knows it by its id
-        return cls(campaign=campaign)
+    change = staticmethod(_deleted)
 
 
 class CampaignMutations(graphene.ObjectType):

@@ -6,40 +6,53 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import contacts, ids
 from crm_plugin.audience import Stage
 from crm_plugin.contacts import ChannelKind, ConsentBasis, ConsentState, Contact
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.pagination import list_field, page_of_rows
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.loaders import beside, loaders
+from crm_plugin.graphql.pagination import Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import Row
 from crm_plugin.graphql.scalars import JSON, DateTime, Decimal
 from crm_plugin.shop import Actor
 
 
-class CrmChannel(graphene.Enum):
+class CrmChannel(CrmEnum):
     """How a person can be reached."""
 
     class Meta:
         enum = ChannelKind
+        words = {
+            ChannelKind.EMAIL: "Mail to the person's address.",
+            ChannelKind.SMS: "Text messages to the person's telephone, short and long ones.",
+            ChannelKind.KAKAO: "KakaoTalk, by telephone number: Alimtalk and Brand Message.",
+            ChannelKind.WEB_PUSH: "Notifications of the person's browsers.",
+            ChannelKind.APP_PUSH: "Notifications of the shop's app.",
+            ChannelKind.INBOX: "Notes in the person's account at the shop.",
+        }
 
 
-class CrmConsentBasis(graphene.Enum):
+class CrmConsentBasis(CrmEnum):
     """What allows an advertisement: the person's own word, or a purchase."""
 
     class Meta:
         enum = ConsentBasis
+        words = {
+            ConsentBasis.EXPRESS: "The person said so.",
+            ConsentBasis.SOFT_OPT_IN: "A purchase, where the law of the buyer's country allows it.",
+        }
 
 
 class CrmConsent(graphene.ObjectType):
     """Where a person stands now on marketing through one channel. Nothing said means no."""
 
-    channel = CrmChannel(required=True)
+    channel = CrmChannel(required=True, description="Through which advertisements would come.")
     is_granted = graphene.Boolean(required=True, description="False too when it has run out or waits for confirmation.")
     is_night_granted = graphene.Boolean(required=True, description="Whether it holds at night too (Korean law).")
-    changed_at = DateTime(required=True)
-    basis = CrmConsentBasis(required=True)
+    changed_at = DateTime(required=True, description="When the person last said something, or it ran out.")
+    basis = CrmConsentBasis(required=True, description="What it rests on.")
     expires_at = DateTime(description="When the consent that a purchase stood for runs out, or ran out; null: never.")
 
 
@@ -52,9 +65,9 @@ def consents_in_order(states: Iterable[ConsentState]) -> list[CrmConsent]:
 class CrmSpend(graphene.ObjectType):
     """What a person spent in one currency. Currencies are never added up."""
 
-    amount = Decimal(required=True)
-    currency = graphene.String(required=True)
-    orders_count = graphene.Int(required=True)
+    amount = Decimal(required=True, description="Of orders that were not cancelled, in the currency's major unit.")
+    currency = graphene.String(required=True, description="ISO 4217, such as EUR.")
+    orders_count = graphene.Int(required=True, description="Orders in this currency that were not cancelled.")
 
 
 def _customer_id(contact: Contact, _info: Any) -> str | None:
@@ -63,22 +76,6 @@ def _customer_id(contact: Contact, _info: Any) -> str | None:
 
 def _consents(contact: Contact, info: Any) -> Any:
     return loaders(info).consents.load(contact.pk).then(consents_in_order)
-
-
-def _spent(contact: Contact, info: Any) -> Any:
-    return loaders(info).spends.load(contact.pk)
-
-
-def _segments(contact: Contact, info: Any) -> Any:
-    return loaders(info).segments.load(contact.pk)
-
-
-def _score(contact: Contact, info: Any) -> Any:
-    return loaders(info).score.load(contact.pk)
-
-
-def _inflow(contact: Contact, info: Any) -> Any:
-    return loaders(info).inflow.load(contact.pk)
 
 
 def _touch(which: str) -> Callable[[Any, Any], CrmTouch]:
@@ -90,11 +87,19 @@ def _touch(which: str) -> Callable[[Any, Any], CrmTouch]:
     return read
 
 
-class CrmStage(graphene.Enum):
+class CrmStage(CrmEnum):
     """Where a contact stands in its life with the shop."""
 
     class Meta:
         enum = Stage
+        words = {
+            Stage.VISITOR: "Nobody knows who it is; only those who are known have a score.",
+            Stage.LEAD: "Known, and never ordered.",
+            Stage.NEW: "One order, in the last 30 days.",
+            Stage.ACTIVE: "The last order was in the last 90 days.",
+            Stage.AT_RISK: "The last order was 90 to 180 days ago.",
+            Stage.LAPSED: "The last order was more than 180 days ago.",
+        }
 
 
 class CrmScore(graphene.ObjectType):
@@ -104,26 +109,32 @@ class CrmScore(graphene.ObjectType):
     frequency = graphene.Int(description="1 to 5; null: never bought.")
     monetary = graphene.Int(description="1 to 5; null: never bought.")
     label = graphene.String(required=True, description="What the three say together, such as champions; or empty.")
-    stage = CrmStage(required=True)
-    computed_at = DateTime(required=True)
+    stage = CrmStage(required=True, description="By the days since the last order, whatever others do.")
+    computed_at = DateTime(required=True, description="When the numbers last changed.")
 
 
 class CrmTouch(graphene.ObjectType):
     """What brought a person to the shop."""
 
-    at = DateTime(required=True)
+    at = DateTime(required=True, description="When they came.")
     source = graphene.String(required=True, description="`utm_source`, else what the referrer says; direct: neither.")
-    medium = graphene.String(required=True)
-    campaign = graphene.String(required=True)
-    keyword = graphene.String(required=True)
-    referrer = graphene.String(required=True)
+    medium = graphene.String(required=True, description="`utm_medium`, else organic or referral; empty: direct.")
+    campaign = graphene.String(required=True, description="`utm_campaign`; empty: none.")
+    keyword = graphene.String(required=True, description="What was searched for, or `utm_term`; empty: not told.")
+    referrer = graphene.String(
+        required=True, description="Host of the page that linked here; empty: none, or not told."
+    )
 
 
 class CrmInflow(graphene.ObjectType):
     """Where a contact came from."""
 
-    first = graphene.Field(CrmTouch, required=True, resolver=_touch("first"))
-    last = graphene.Field(CrmTouch, required=True, resolver=_touch("last"))
+    first = graphene.Field(
+        CrmTouch, required=True, resolver=_touch("first"), description="The first visit that names a source."
+    )
+    last = graphene.Field(
+        CrmTouch, required=True, resolver=_touch("last"), description="The last visit that names a source."
+    )
     browser = graphene.String(required=True, description="Family of the last visit's browser.")
 
 
@@ -134,47 +145,49 @@ def segment_type() -> Any:
     return CrmSegment
 
 
-class CrmContact(graphene.ObjectType):
+class CrmContact(Row):
     """A person we may message, with or without an account. An erased one has nothing that names them."""
 
     customer_id = graphene.ID(resolver=_customer_id, description="The shop's User; null: a guest.")
-    email = graphene.String()
+    email = graphene.String(description="In lower case; null: none is known.")
     phone = graphene.String(required=True, description="In E.164; empty: none is known.")
-    first_name = graphene.String(required=True)
-    last_name = graphene.String(required=True)
-    language = graphene.String(required=True)
-    country = graphene.String(required=True)
-    time_zone = graphene.String(required=True)
-    consents = graphene.List(graphene.NonNull(CrmConsent), required=True, resolver=_consents)
-    orders_count = graphene.Int(required=True)
+    first_name = graphene.String(required=True, description="Empty: not known.")
+    last_name = graphene.String(required=True, description="Empty: not known.")
+    language = graphene.String(required=True, description="Code, such as ko; empty: not known.")
+    country = graphene.String(required=True, description="ISO 3166, such as KR; empty: not known.")
+    time_zone = graphene.String(required=True, description="Such as Asia/Seoul; empty: not known.")
+    consents = graphene.List(
+        graphene.NonNull(CrmConsent),
+        required=True,
+        resolver=_consents,
+        description="One entry a channel that the person has said something about.",
+    )
+    orders_count = graphene.Int(required=True, description="Orders that were not cancelled.")
     spent = graphene.List(
         graphene.NonNull(CrmSpend),
         required=True,
-        resolver=_spent,
+        resolver=beside("spends"),
         description="By currency; cancelled orders left out.",
     )
     attributes = JSON(required=True, description="What the merchant declared, by name; see crmAttributes.")
     segments = graphene.List(
-        graphene.NonNull(segment_type), required=True, resolver=_segments, description="Those they are in, by name."
+        graphene.NonNull(segment_type),
+        required=True,
+        resolver=beside("segments"),
+        description="Those they are in, by name.",
     )
-    score = graphene.Field(CrmScore, resolver=_score, description="Null: not computed yet.")
-    inflow = graphene.Field(CrmInflow, resolver=_inflow, description="Null: no visit was told.")
-    first_order_at = DateTime()
-    last_order_at = DateTime()
-    last_seen_at = DateTime()
+    score = graphene.Field(CrmScore, resolver=beside("score"), description="Null: not computed yet.")
+    inflow = graphene.Field(CrmInflow, resolver=beside("inflow"), description="Null: no visit was told.")
+    first_order_at = DateTime(description="Of those not cancelled; null: never ordered.")
+    last_order_at = DateTime(description="Of those not cancelled; null: never ordered.")
+    last_seen_at = DateTime(description="When they last did something themselves; null: never.")
     joined_at = DateTime(description="When the account was made.")
-    created_at = DateTime(required=True)
-    erased_at = DateTime()
-
-    class Meta:
-        interfaces = (Node,)
+    created_at = DateTime(required=True, description="When the CRM first heard of them.")
+    erased_at = DateTime(description="When they were forgotten; null: they were not.")
 
 
-class CrmContactConnection(Connection):
+class CrmContactConnection(Page, node=CrmContact):
     """A page of contacts, newest first."""
-
-    class Meta:
-        node = CrmContact
 
 
 @admits(Caller.VIEWER)

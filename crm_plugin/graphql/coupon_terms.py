@@ -11,6 +11,7 @@ import graphene
 from crm_plugin import ids
 from crm_plugin.coupons import CouponTemplate
 from crm_plugin.errors import InvalidInput
+from crm_plugin.graphql.enums import CrmEnum
 from crm_plugin.graphql.scalars import Decimal
 from crm_plugin.shop import CouponKind
 
@@ -23,25 +24,30 @@ _WORDS = {
 }
 
 
-class CrmCouponKind(graphene.Enum):
+class CrmCouponKind(CrmEnum):
     """What a coupon takes off."""
 
     class Meta:
         enum = CouponKind
+        words = {
+            CouponKind.PERCENT: "So many percent of the price.",
+            CouponKind.FIXED: "An amount, in the currency of each channel.",
+            CouponKind.FREE_SHIPPING: "What the delivery costs.",
+        }
 
 
 class CrmCouponAmount(graphene.ObjectType):
     """An amount in the currency of a sales channel."""
 
-    channel = graphene.String(required=True)
-    amount = Decimal(required=True)
+    channel = graphene.String(required=True, description="Slug.")
+    amount = Decimal(required=True, description="In the major unit of the channel's currency.")
 
 
 class CrmCouponTerms(graphene.ObjectType):
     """What a coupon is worth, where and for what."""
 
-    kind = CrmCouponKind(required=True)
-    percent = Decimal()
+    kind = CrmCouponKind(required=True, description="What it takes off.")
+    percent = Decimal(description="Of a percentage: above 0, up to 100; else null.")
     amounts = graphene.List(graphene.NonNull(CrmCouponAmount), required=True, description="Of a fixed one.")
     min_spend = graphene.List(
         graphene.NonNull(CrmCouponAmount), required=True, description="What the goods have to cost at least."
@@ -79,13 +85,13 @@ class CrmCouponAmountInput(graphene.InputObjectType):
     """An amount in the currency of a sales channel."""
 
     channel = graphene.String(required=True, description="Slug.")
-    amount = Decimal(required=True)
+    amount = Decimal(required=True, description="In the major unit of the channel's currency.")
 
 
 class CrmCouponTermsInput(graphene.InputObjectType):
     """What a coupon is worth, where and for what."""
 
-    kind = CrmCouponKind(required=True)
+    kind = CrmCouponKind(required=True, description="What it takes off.")
     percent = Decimal(description="Of a percentage: above 0, up to 100.")
     amounts = graphene.List(
         graphene.NonNull(CrmCouponAmountInput), description="Of a fixed one: in each channel where it is good."

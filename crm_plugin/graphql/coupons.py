@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from secrets import token_hex
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import contacts, coupons
-from crm_plugin.coupons import MAX_CODES, MAX_PAIRS, STAFF, Coupon, CouponState, Refusal, Request, Wanted
+from crm_plugin.coupons import MAX_CODES, MAX_PAIRS, STAFF, CouponState, Refusal, Request, Wanted
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits, reads
-from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.arguments import NOBODY, contact_named, key_or_none, row_key
 from crm_plugin.graphql.contacts import CrmContact
 from crm_plugin.graphql.coupon_templates import CrmCouponTemplate
-from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import Window, key_bounds, list_field, page_of_keys
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.loaders import beside
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_by_key
+from crm_plugin.graphql.rows import Row, RowChange, row_id
 from crm_plugin.graphql.scalars import Date, DateTime
 from crm_plugin.shop import Actor
 
@@ -34,56 +36,51 @@ _REFUSED = {
 }
 
 
-class CrmCouponState(graphene.Enum):
-    """Free: in a pool, nobody's. Issued: somebody's, not used. Void: withdrawn, or deleted in the shop."""
+class CrmCouponState(CrmEnum):
+    """Where a code stands."""
 
     class Meta:
         enum = CouponState
+        words = {
+            CouponState.FREE: "In a pool, nobody's yet.",
+            CouponState.ISSUED: "Somebody's, and still good.",
+            CouponState.USED: "An order used it.",
+            CouponState.EXPIRED: "Its last day is over.",
+            CouponState.VOID: "Withdrawn by the merchant, or deleted in the shop.",
+        }
 
 
-def _template(coupon: Coupon, info: Any) -> Any:
-    return None if coupon.template_id is None else loaders(info).coupon_template.load(coupon.template_id)
-
-
-def _contact(coupon: Coupon, info: Any) -> Any:
-    return None if coupon.contact_id is None else loaders(info).contact.load(coupon.contact_id)
-
-
-def _used_by(coupon: Coupon, info: Any) -> Any:
-    return None if coupon.used_by_id is None else loaders(info).contact.load(coupon.used_by_id)
-
-
-class CrmCoupon(graphene.ObjectType):
+class CrmCoupon(Row):
     """One code."""
 
     template = graphene.Field(
-        CrmCouponTemplate, resolver=_template, description="Null: the merchant made the code in the shop itself."
+        CrmCouponTemplate,
+        resolver=beside("coupon_template", "template_id"),
+        description="Null: the merchant made the code in the shop itself.",
     )
     contact = graphene.Field(
-        CrmContact, resolver=_contact, description="Whose it is; null: nobody's yet, or the person was erased."
+        CrmContact,
+        resolver=beside("contact", "contact_id"),
+        description="Whose it is; null: nobody's yet, or the person was erased.",
     )
-    code = graphene.String(required=True)
-    name = graphene.String(required=True)
-    state = CrmCouponState(required=True)
+    code = graphene.String(required=True, description="As the shop writes it; unique, whatever its case.")
+    name = graphene.String(required=True, description="What the merchant calls the offer.")
+    state = CrmCouponState(required=True, description="Whether it can be used.")
     occasion = graphene.String(required=True, description="Why they got it; one occasion, one code.")
-    issued_at = DateTime()
+    issued_at = DateTime(description="When somebody got it; null: nobody yet.")
     expires_on = Date(description="The last day on which it is good, by the shop's clocks; null: no end.")
     expires_at = DateTime(description="The moment from which it is no longer good.")
-    used_at = DateTime()
+    used_at = DateTime(description="When it was ordered with; null: not used.")
     order_ref = graphene.String(required=True, description="The shop's id of the order that used it; empty: none.")
     used_by = graphene.Field(
-        CrmContact, resolver=_used_by, description="Who ordered, when it was not the person whose code it is."
+        CrmContact,
+        resolver=beside("contact", "used_by_id"),
+        description="Who ordered, when it was not the person whose code it is.",
     )
 
-    class Meta:
-        interfaces = (Node,)
 
-
-class CrmCouponConnection(Connection):
+class CrmCouponConnection(Page, node=CrmCoupon):
     """A page of codes, the one made last first."""
-
-    class Meta:
-        node = CrmCoupon
 
 
 @admits(Caller.VIEWER)
@@ -99,16 +96,13 @@ def _coupons(
     **page: Any,
 ) -> Any:
     wanted = Wanted(
-        template_id=None if template is None else row_key("CrmCouponTemplate", template, field="template"),
-        contact_id=None if contact is None else row_key("CrmContact", contact, field="contact"),
+        template_id=key_or_none("CrmCouponTemplate", template, field="template"),
+        contact_id=key_or_none("CrmContact", contact, field="contact"),
         code=code,
         state=None if state is None else CouponState(state),
         is_misused=is_misused,
     )
-    window = Window.read(**page)
-    above, below = key_bounds(window)
-    rows = coupons.newest(wanted, above=above, below=below, limit=window.size + 1, is_backward=window.is_backward)
-    return page_of_keys(CrmCouponConnection, rows, window=window)
+    return page_by_key(CrmCouponConnection, partial(coupons.newest, wanted), **page)
 
 
 class CouponQueries(graphene.ObjectType):
@@ -129,29 +123,19 @@ class CouponQueries(graphene.ObjectType):
 class CrmOwnCoupon(graphene.ObjectType):
     """A code of the customer's own that is still good."""
 
-    code = graphene.String(required=True)
-    name = graphene.String(required=True)
+    code = graphene.String(required=True, description="What the customer types in.")
+    name = graphene.String(required=True, description="What the merchant calls the offer.")
     expires_on = Date(description="The last day on which it is good, by the shop's clocks; null: no end.")
 
 
-class CrmOwnCouponConnection(Connection):
+class CrmOwnCouponConnection(Page, node=CrmOwnCoupon):
     """A page of the customer's codes, the one got last first."""
-
-    class Meta:
-        node = CrmOwnCoupon
 
 
 @reads
 def _own_coupons(actor: Actor, _info: Any, **page: Any) -> Any:
-    window = Window.read(**page)
-    above, below = key_bounds(window)
     contact = contacts.find(customer_id=actor.customer_id)
-    rows: list[Coupon] = []
-    if contact is not None:
-        rows = coupons.held_by(
-            contact.pk, above=above, below=below, limit=window.size + 1, is_backward=window.is_backward
-        )
-    return page_of_keys(CrmOwnCouponConnection, rows, window=window)
+    return page_by_key(CrmOwnCouponConnection, partial(coupons.held_by, contact.pk if contact else NOBODY), **page)
 
 
 class CouponFields:
@@ -164,25 +148,22 @@ class CouponFields:
     )
 
 
-class CrmCouponCodesUpload(CrmMutation):
+class CrmCouponCodesUpload(CrmMutation, caller=Caller.MANAGER):
     """Put codes of another system into a pool: those that are new. Requires manage_crm."""
 
-    template = graphene.Field(CrmCouponTemplate)
-    added_count = graphene.Int()
+    template = result(CrmCouponTemplate)
+    added_count = graphene.Int(description="Codes that are new in the pool; null when refused.")
     repeated_count = graphene.Int(description="Codes that were in the upload twice, however written.")
     repeated_codes = graphene.List(graphene.NonNull(graphene.String), description="The first of them.")
     taken_count = graphene.Int(description="Codes that are known already, in this pool or elsewhere.")
     taken_codes = graphene.List(graphene.NonNull(graphene.String), description="The first of them.")
 
     class Arguments:
-        template = graphene.ID(required=True)
+        template = row_id("CrmCouponTemplate")
         codes = graphene.List(graphene.NonNull(graphene.String), description=f"At most {MAX_CODES}.")
         text = graphene.String(
             description="Instead of `codes`: one a line, or a CSV file with a column `code`. In variables."
         )
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(
@@ -203,20 +184,17 @@ class CrmCouponCodesUpload(CrmMutation):
         )
 
 
-class CrmCouponIssue(CrmMutation):
+class CrmCouponIssue(CrmMutation, caller=Caller.MANAGER):
     """Give somebody a code; for the same occasion, they get the same one. Requires manage_crm."""
 
-    coupon = graphene.Field(CrmCoupon)
+    coupon = result(CrmCoupon)
 
     class Arguments:
-        template = graphene.ID(required=True)
-        contact = graphene.ID(required=True)
+        template = row_id("CrmCouponTemplate")
+        contact = row_id("CrmContact")
         occasion = graphene.String(
             description=f"Why, at most {_LONGEST_OCCASION} characters; left out: a new code every time."
         )
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, template: str, contact: str, occasion: str | None = None) -> Self:
@@ -225,7 +203,7 @@ class CrmCouponIssue(CrmMutation):
         given = (occasion or "").strip()
         if len(given) > _LONGEST_OCCASION or not given.isprintable():
             raise InvalidInput(f"At most {_LONGEST_OCCASION} printable characters.", field="occasion")
-        contact_id = _known_contacts([row_key("CrmContact", contact, field="contact")], fields=["contact"])[0]
+        contact_id = contact_named(contact, field="contact").pk
         request = Request("one", contact_id, f"{STAFF}{given or token_hex(8)}")
         found = coupons.issue(pk, [request])["one"]
         if isinstance(found, Refusal):
@@ -245,21 +223,18 @@ def _known_contacts(keys: Sequence[int], *, fields: Sequence[str]) -> list[int]:
 class CrmCouponOwnerInput(graphene.InputObjectType):
     """A code, and whose it is: name the contact or the address."""
 
-    code = graphene.String(required=True)
+    code = graphene.String(required=True, description="As it is in the shop, in any case.")
     contact = graphene.ID(description="A CrmContact.")
     email = graphene.String(description="Of a contact, in any case.")
 
 
-class CrmCouponAssign(CrmMutation):
+class CrmCouponAssign(CrmMutation, caller=Caller.MANAGER):
     """Say of codes that were made in the shop itself whose they are. All of them, or none. Requires manage_crm."""
 
     assigned_count = graphene.Int(description="Of how many that was not known.")
 
     class Arguments:
         pairs = graphene.List(graphene.NonNull(CrmCouponOwnerInput), required=True, description=f"At most {MAX_PAIRS}.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, pairs: Sequence[dict[str, Any]]) -> Self:
@@ -288,21 +263,12 @@ def _owners(pairs: Sequence[dict[str, Any]]) -> list[int]:
     return _known_contacts(keys, fields=fields)
 
 
-class CrmCouponWithdraw(CrmMutation):
+class CrmCouponWithdraw(RowChange, caller=Caller.MANAGER):
     """Take a code back that was not used. One that the CRM made is deleted in the shop. Requires manage_crm."""
 
-    coupon = graphene.Field(CrmCoupon)
-
-    class Arguments:
-        id = graphene.ID(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
-
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Withdraw it."""
-        return cls(coupon=coupons.withdraw(row_key("CrmCoupon", id, field="id")))
+    kind, answer = "CrmCoupon", "coupon"
+    coupon = result(CrmCoupon)
+    change = staticmethod(coupons.withdraw)
 
 
 class CouponMutations(graphene.ObjectType):

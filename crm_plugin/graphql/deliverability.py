@@ -16,7 +16,7 @@ from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import name_of
 from crm_plugin.graphql.contacts import CrmChannel
 from crm_plugin.graphql.messages import CrmCost, CrmMessageState, messages_where
-from crm_plugin.graphql.mutation import CrmMutation
+from crm_plugin.graphql.mutation import CrmMutation, result
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.messaging import ChannelFigures, MessageState
 from crm_plugin.shop import Actor
@@ -27,41 +27,47 @@ logger = logging.getLogger(__name__)
 MAX_DAYS, USUAL_DAYS = 366, 30
 #: Channels whose addresses can be blocked by hand; devices and accounts are not addresses.
 _ADDRESSED = (ChannelKind.EMAIL, *sorted(PHONE_CHANNELS))
+_ADDRESS = "An e-mail address, or a number such as +821012345678."
+_CHANNEL = "EMAIL, SMS or KAKAO."
 _COUNTS = ("delivered", "opened", "machine_opened", "clicked", "complained")
 
 
 class CrmChannelDelivery(graphene.ObjectType):
     """What became of the messages on one channel."""
 
-    channel = CrmChannel(required=True)
-    total = graphene.Int(required=True)
+    channel = CrmChannel(required=True, description="How they went out.")
+    total = graphene.Int(required=True, description="Messages in all states.")
     waiting = graphene.Int(required=True, description="Queued, or being handed out.")
     sent = graphene.Int(required=True, description="Taken by the provider, and not come back.")
-    failed = graphene.Int(required=True)
-    skipped = graphene.Int(required=True)
+    failed = graphene.Int(required=True, description="Not taken, or come back.")
+    skipped = graphene.Int(required=True, description="Not sent, for a reason.")
     unknown = graphene.Int(required=True, description="Nobody knows whether they went out.")
     delivered = graphene.Int(required=True, description="Of which the provider said that they arrived.")
     opened = graphene.Int(required=True, description="By a person.")
     machine_opened = graphene.Int(required=True, description="Only by programs.")
     clicked = graphene.Int(required=True, description="By a person.")
-    complained = graphene.Int(required=True)
+    complained = graphene.Int(required=True, description="Of which the person said that it is spam.")
     costs = graphene.List(graphene.NonNull(CrmCost), required=True, description="One entry a currency.")
 
 
 class CrmDeliveryReason(graphene.ObjectType):
     """How many messages are in a state for a reason."""
 
-    channel = CrmChannel(required=True)
-    state = CrmMessageState(required=True)
+    channel = CrmChannel(required=True, description="How they go out.")
+    state = CrmMessageState(required=True, description="How far they got.")
     reason = graphene.String(required=True, description="Closed word; or empty.")
-    count = graphene.Int(required=True)
+    count = graphene.Int(required=True, description="Messages.")
 
 
 class CrmDeliverySummary(graphene.ObjectType):
     """What became of messages."""
 
-    channels = graphene.List(graphene.NonNull(CrmChannelDelivery), required=True)
-    reasons = graphene.List(graphene.NonNull(CrmDeliveryReason), required=True)
+    channels = graphene.List(
+        graphene.NonNull(CrmChannelDelivery), required=True, description="One entry a channel with messages."
+    )
+    reasons = graphene.List(
+        graphene.NonNull(CrmDeliveryReason), required=True, description="One entry a channel, state and reason."
+    )
 
 
 def _channel(channel: str, figures: Sequence[ChannelFigures]) -> CrmChannelDelivery:
@@ -118,8 +124,8 @@ class CrmDomainDelivery(graphene.ObjectType):
     domain = graphene.String(required=True, description="Such as gmail.com; empty: all together.")
     sent = graphene.Int(required=True, description="Handed out, whether or not they came back.")
     delivered = graphene.Int(required=True, description="Of which the provider said that they arrived.")
-    bounced = graphene.Int(required=True)
-    complained = graphene.Int(required=True)
+    bounced = graphene.Int(required=True, description="Of which it came back.")
+    complained = graphene.Int(required=True, description="Of which the person said that it is spam.")
     opened = graphene.Int(required=True, description="By a person.")
     machine_opened = graphene.Int(required=True, description="Only by programs.")
     clicked = graphene.Int(required=True, description="By a person.")
@@ -128,15 +134,15 @@ class CrmDomainDelivery(graphene.ObjectType):
 class CrmSuppressionCount(graphene.ObjectType):
     """How many addresses are blocked on a channel for a reason."""
 
-    channel = CrmChannel(required=True)
-    reason = graphene.String(required=True)
-    count = graphene.Int(required=True)
+    channel = CrmChannel(required=True, description="On which nothing is sent to them.")
+    reason = graphene.String(required=True, description="As CrmSuppression has it.")
+    count = graphene.Int(required=True, description="Addresses.")
 
 
 class CrmDeliverability(graphene.ObjectType):
     """How e-mail arrives."""
 
-    total = graphene.Field(CrmDomainDelivery, required=True)
+    total = graphene.Field(CrmDomainDelivery, required=True, description="All domains together.")
     domains = graphene.List(
         graphene.NonNull(CrmDomainDelivery), required=True, description="The twenty that most was sent to."
     )
@@ -160,12 +166,12 @@ def _deliverability(_actor: Actor, _info: Any, *, days: int) -> CrmDeliverabilit
 class CrmSuppression(graphene.ObjectType):
     """A block of one address on one channel. The address itself is kept as a digest only."""
 
-    channel = CrmChannel(required=True)
+    channel = CrmChannel(required=True, description="On which nothing is sent to it.")
     reason = graphene.String(
         required=True, description="hard_bounce, complaint, refused, soft_bounces, stop or manual."
     )
     detail = graphene.String(required=True, description="What the provider said, or who blocked it by hand.")
-    created_at = DateTime(required=True)
+    created_at = DateTime(required=True, description="Since when it is blocked.")
 
 
 @admits(Caller.MANAGER)
@@ -204,22 +210,19 @@ class DeliverabilityQueries(graphene.ObjectType):
         CrmSuppression,
         description="The block of an address; null when there is none. Requires manage_crm.",
         resolver=_suppression,
-        address=graphene.String(required=True, description="An e-mail address, or a number such as +821012345678."),
-        channel=CrmChannel(required=True),
+        address=graphene.String(required=True, description=_ADDRESS),
+        channel=CrmChannel(required=True, description=_CHANNEL),
     )
 
 
-class CrmSuppress(CrmMutation):
+class CrmSuppress(CrmMutation, caller=Caller.MANAGER):
     """Block an address, whatever its owner agrees to. It leaves nobody's consent behind. Requires manage_crm."""
 
-    suppression = graphene.Field(CrmSuppression)
+    suppression = result(CrmSuppression)
 
     class Arguments:
-        address = graphene.String(required=True)
-        channel = CrmChannel(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        address = graphene.String(required=True, description=_ADDRESS)
+        channel = CrmChannel(required=True, description=_CHANNEL)
 
     @classmethod
     def perform(cls, actor: Actor, *, address: str, channel: str) -> Self:
@@ -233,17 +236,14 @@ class CrmSuppress(CrmMutation):
         return cls(suppression=found)
 
 
-class CrmSuppressionLift(CrmMutation):
+class CrmSuppressionLift(CrmMutation, caller=Caller.MANAGER):
     """Take the block off an address. What the person agreed to stays as it is. Requires manage_crm."""
 
     was_blocked = graphene.Boolean(description="False: there was nothing to lift.")
 
     class Arguments:
-        address = graphene.String(required=True)
-        channel = CrmChannel(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        address = graphene.String(required=True, description=_ADDRESS)
+        channel = CrmChannel(required=True, description=_CHANNEL)
 
     @classmethod
     def perform(cls, actor: Actor, *, address: str, channel: str) -> Self:

@@ -9,12 +9,11 @@ import graphene
 
 from crm_plugin import activity, automations, ids
 from crm_plugin.activity import Liked
-from crm_plugin.automations import Expected
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.arguments import channel_named
+from crm_plugin.graphql.arguments import channel_named, product_named
 from crm_plugin.graphql.campaigns import CrmCampaign
-from crm_plugin.graphql.loaders import loaders
+from crm_plugin.graphql.loaders import beside
 from crm_plugin.graphql.pagination import PAGE_LIMIT
 from crm_plugin.graphql.prices import CrmPrice, Standing, standings
 from crm_plugin.graphql.products import CrmProduct, products
@@ -30,7 +29,7 @@ LEAST_PERCENT, MOST_PERCENT = 1, 99
 class CrmLikedProduct(graphene.ObjectType):
     """A product that people like."""
 
-    product = graphene.Field(CrmProduct, required=True)
+    product = graphene.Field(CrmProduct, required=True, description="What they like.")
     liked_now = graphene.Int(required=True, description="People who like it now, visitors too.")
     liked_ever = graphene.Int(required=True, description="People who ever liked it.")
     price_now = graphene.Field(CrmPrice, description="Null: shoppers cannot see it any more.")
@@ -65,18 +64,19 @@ class CrmSupposedPrice(graphene.ObjectType):
     """What a variant costs, and what it would cost."""
 
     variant_id = graphene.ID(required=True, description="The shop's ProductVariant.")
-    price_now = graphene.Field(CrmPrice, required=True)
+    price_now = graphene.Field(CrmPrice, required=True, description="What shoppers pay at this moment.")
     new_price = graphene.Field(CrmPrice, required=True, description="Rounded down to the currency's smallest unit.")
-
-
-def _campaign(expected: Expected, info: Any) -> Any:
-    return loaders(info).campaign.load(expected.campaign_id)
 
 
 class CrmExpectedEntries(graphene.ObjectType):
     """How many people a drop would concern in a campaign."""
 
-    campaign = graphene.Field(CrmCampaign, required=True, resolver=_campaign)
+    campaign = graphene.Field(
+        CrmCampaign,
+        required=True,
+        resolver=beside("campaign", "campaign_id"),
+        description="A running one that waits for price drops.",
+    )
     people_count = graphene.Int(required=True, description="With the campaign's own thresholds and audience.")
 
 
@@ -84,7 +84,9 @@ class CrmPriceDropForecast(graphene.ObjectType):
     """What would follow if a product became cheaper now."""
 
     likers_count = graphene.Int(required=True, description="People who like it now, visitors too.")
-    prices = graphene.List(graphene.NonNull(CrmSupposedPrice), required=True)
+    prices = graphene.List(
+        graphene.NonNull(CrmSupposedPrice), required=True, description="Of each variant that would become cheaper."
+    )
     campaigns = graphene.List(
         graphene.NonNull(CrmExpectedEntries),
         required=True,
@@ -105,11 +107,7 @@ def _forecast(
     rate = decimal.Decimal(str(percent))
     if not LEAST_PERCENT <= rate <= MOST_PERCENT:
         raise InvalidInput(f"`percent` is between {LEAST_PERCENT} and {MOST_PERCENT}.", field="percent")
-    ref = ProductRef(
-        ids.from_global("Product", product_id, field="product_id"),
-        channel_named(channel),
-        "" if variant_id is None else ids.from_global("ProductVariant", variant_id, field="variant_id"),
-    )
+    ref = product_named(product_id, variant_id, channel)
     found = activity.supposed_drops(ref, percent=rate)
     if not found:
         return None

@@ -32,16 +32,13 @@ class CrmDeviceInput(graphene.InputObjectType):
     text_version = graphene.String(description="Version of the text that was agreed to; kept in the log.")
 
 
-class CrmDeviceRegister(CrmMutation):
+class CrmDeviceRegister(CrmMutation, caller=Caller.CUSTOMER):
     """Register a device of the caller for push messages; again, when its token changed. Requires an account."""
 
     is_registered = graphene.Boolean(description="True when it was kept; null when refused.")
 
     class Arguments:
-        input = CrmDeviceInput(required=True)
-
-    class Meta:
-        caller = Caller.CUSTOMER
+        input = CrmDeviceInput(required=True, description="The device, and what the person said.")
 
     @classmethod
     def perform(cls, actor: Actor, *, input: dict[str, Any]) -> Self:
@@ -68,7 +65,7 @@ class CrmDeviceRegister(CrmMutation):
         return cls(is_registered=True)
 
 
-class CrmDeviceForget(CrmMutation):
+class CrmDeviceForget(CrmMutation, caller=Caller.CUSTOMER):
     """Forget a device of the caller, as when they sign out of the app. Consent stays. Requires an account."""
 
     is_forgotten = graphene.Boolean(description="Whether it was the caller's; null when refused.")
@@ -76,9 +73,6 @@ class CrmDeviceForget(CrmMutation):
     class Arguments:
         channel = CrmChannel(required=True, description="APP_PUSH or WEB_PUSH.")
         address = graphene.String(required=True, description="As it was registered.")
-
-    class Meta:
-        caller = Caller.CUSTOMER
 
     @classmethod
     def perform(cls, actor: Actor, *, channel: str, address: str) -> Self:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import automations
 from crm_plugin.automations import Enrollment, EnrollmentState
@@ -14,32 +13,32 @@ from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.campaigns import CrmCampaign
 from crm_plugin.graphql.contacts import CrmContact
-from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.pagination import list_field, page_of_rows
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.loaders import beside, loaders
+from crm_plugin.graphql.pagination import Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import Row
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.shop import Actor
 
 
-class CrmEnrollmentState(graphene.Enum):
+class CrmEnrollmentState(CrmEnum):
     """Where a run stands. Every one ends in exactly one of completed, exited, converted."""
 
     class Meta:
         enum = EnrollmentState
+        words = {
+            EnrollmentState.ACTIVE: "Under way.",
+            EnrollmentState.COMPLETED: "All steps are done.",
+            EnrollmentState.EXITED: "Ended early; `reason` says why.",
+            EnrollmentState.CONVERTED: "Ended because the person bought.",
+        }
 
 
 class CrmArm(graphene.ObjectType):
     """The way that a person went at a split."""
 
-    step_id = graphene.String(required=True)
-    arm = graphene.String(required=True)
-
-
-def _campaign(run: Enrollment, info: Any) -> Any:
-    return loaders(info).campaign.load(run.campaign_id)
-
-
-def _contact(run: Enrollment, info: Any) -> Any:
-    return loaders(info).contact.load(run.contact_id)
+    step_id = graphene.String(required=True, description="As the definition names the split.")
+    arm = graphene.String(required=True, description="Name of the way.")
 
 
 def _step_id(run: Enrollment, info: Any) -> Any:
@@ -61,33 +60,39 @@ def _subject(run: Enrollment, _info: Any) -> str:
     return run.subject_key
 
 
-class CrmEnrollment(graphene.ObjectType):
+class CrmEnrollment(Row):
     """One person's way through one campaign."""
 
-    campaign = graphene.Field(CrmCampaign, required=True, resolver=_campaign)
-    contact = graphene.Field(CrmContact, required=True, resolver=_contact)
+    campaign = graphene.Field(
+        CrmCampaign,
+        required=True,
+        resolver=beside("campaign", "campaign_id"),
+        description="What the person goes through.",
+    )
+    contact = graphene.Field(
+        CrmContact, required=True, resolver=beside("contact", "contact_id"), description="Whose run it is."
+    )
     version = graphene.Int(required=True, resolver=_version, description="The version that the run is on.")
-    state = CrmEnrollmentState(required=True)
+    state = CrmEnrollmentState(required=True, description="Whether it is under way, or how it ended.")
     reason = graphene.String(required=True, description="Closed word: why it ended early; or empty.")
     step_id = graphene.String(resolver=_step_id, description="What is done next; null when it has ended.")
     subject = graphene.String(
         required=True, resolver=_subject, description="What it is about, such as `order:7`; empty: the person."
     )
-    arms = graphene.List(graphene.NonNull(CrmArm), required=True, resolver=_arms)
+    arms = graphene.List(
+        graphene.NonNull(CrmArm),
+        required=True,
+        resolver=_arms,
+        description="The ways that were gone at splits, by step.",
+    )
     waits_for = graphene.String(required=True, description="The activity that it waits for; or empty.")
     due_at = DateTime(description="When that is done; null while a message is on its way, and when it has ended.")
     entered_at = DateTime(required=True, description="When what started it happened.")
-    finished_at = DateTime()
-
-    class Meta:
-        interfaces = (Node,)
+    finished_at = DateTime(description="When it ended; null: it has not.")
 
 
-class CrmEnrollmentConnection(Connection):
+class CrmEnrollmentConnection(Page, node=CrmEnrollment):
     """A page of runs, newest first."""
-
-    class Meta:
-        node = CrmEnrollment
 
 
 @admits(Caller.VIEWER)

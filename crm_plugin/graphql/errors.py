@@ -14,6 +14,7 @@ from graphene.utils.str_converters import to_camel_case
 from graphql import GraphQLError
 
 from crm_plugin import errors
+from crm_plugin.graphql.enums import CrmEnum
 
 
 class PermissionDenied(GraphQLError):
@@ -72,12 +73,45 @@ class ErrorCode(StrEnum):
     UNSUBSCRIBE_URL_MISSING = "UNSUBSCRIBE_URL_MISSING"
 
 
-class CrmErrorCode(graphene.Enum):
+class CrmErrorCode(CrmEnum):
     """Why an input was refused."""
 
     class Meta:
         enum = ErrorCode
-        description = ErrorCode.__doc__
+        words = {
+            ErrorCode.CANCELLED: "The caller stopped it while it counted.",
+            ErrorCode.CHARACTER: "A character that no database holds, or that Korean telephones do not show.",
+            ErrorCode.CONSENT_TEXT_MISSING: "An advertisement in Korean without `consent_text`.",
+            ErrorCode.COUPONS_UNAVAILABLE: "The shop refuses to make such a code.",
+            ErrorCode.CRM_ERROR: "Something else; `message` says what.",
+            ErrorCode.CYCLE: "Segments or partials stand inside each other in a circle.",
+            ErrorCode.GRAPHQL_ERROR: "Not the id of such a thing.",
+            ErrorCode.IN_USE: "Something else needs it; `message` names it.",
+            ErrorCode.INVALID: "Not what the field takes; `message` says what would be right.",
+            ErrorCode.IS_ARCHIVED: "It was put away.",
+            ErrorCode.IS_RUNNING: "The campaign runs: pause it first.",
+            ErrorCode.LIMIT: "More of them than are allowed.",
+            ErrorCode.LIQUID: "Liquid that cannot be read.",
+            ErrorCode.MESSAGE_CLASS: "The form of the message does not go with its class.",
+            ErrorCode.MJML: "MJML that cannot be made into a mail.",
+            ErrorCode.NOTHING_TO_COUNT: "An arm of the split sends nothing that could be opened or clicked.",
+            ErrorCode.NOT_FOUND: "There is no such thing.",
+            ErrorCode.NOT_PAUSED: "Only a paused campaign can go on.",
+            ErrorCode.NOT_RUNNING: "The campaign does not run.",
+            ErrorCode.NOT_SENT: "The provider did not take the test, or could not be reached.",
+            ErrorCode.NOT_SET_UP: "The channel has no provider.",
+            ErrorCode.NO_SIGNAL: "Nothing is known of the interests of these people.",
+            ErrorCode.POOL_EMPTY: "No code is left in the pool.",
+            ErrorCode.REQUIRED: "Something needed was left out, or both of two ways were given.",
+            ErrorCode.SENDER_MISSING: "An advertisement in Korean without `sender`.",
+            ErrorCode.TIMEOUT: "It took too long.",
+            ErrorCode.TOO_LARGE: "A picture or an audience beyond what is taken.",
+            ErrorCode.TOO_LONG: "More text than there is room for.",
+            ErrorCode.UNIQUE: "There is one already, or one was named twice.",
+            ErrorCode.UNKNOWN_PARTIAL: "There is no partial of this name.",
+            ErrorCode.UNKNOWN_VARIABLE: "Templates have no such variable here.",
+            ErrorCode.UNSUBSCRIBE_URL_MISSING: "An advertisement without `unsubscribe_url`.",
+        }
 
 
 class CrmError(graphene.ObjectType):

@@ -12,16 +12,24 @@ from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.answers import answered, errors_field
 from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.contacts import CrmChannel, CrmContact
-from crm_plugin.graphql.rules import language_of
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.rules import language_argument, language_of
 from crm_plugin.graphql.scalars import JSON, DateTime
 from crm_plugin.shop import Actor
 
 
-class CrmForeseenOutcome(graphene.Enum):
-    """What would become of a step: sent, sent later (held), left out (skipped), or the run ends before it (exits)."""
+class CrmForeseenOutcome(CrmEnum):
+    """What would become of a step."""
 
     class Meta:
         enum = Outcome
+        words = {
+            Outcome.WOULD_SEND: "The message would go out at its time.",
+            Outcome.HELD: "It would go out later, at `until`.",
+            Outcome.SKIPPED: "The message would be left out; the run goes on.",
+            Outcome.EXITS: "The run would end before the step.",
+            Outcome.GETS_COUPON: "The person would be given a code.",
+        }
 
 
 class CrmForeseen(graphene.ObjectType):
@@ -30,37 +38,39 @@ class CrmForeseen(graphene.ObjectType):
     contact = graphene.Field(CrmContact, description="Null when the person was merged or erased meanwhile.")
     is_under_way = graphene.Boolean(required=True, description="The run has begun already.")
     about = graphene.String(required=True, description="What the run is about, such as `order:7`; empty: the person.")
-    step_id = graphene.String(required=True)
+    step_id = graphene.String(required=True, description="As the definition names the step.")
     channel = CrmChannel(description="Null for what is no message.")
-    at = DateTime(required=True)
-    outcome = CrmForeseenOutcome(required=True)
+    at = DateTime(required=True, description="When it would happen.")
+    outcome = CrmForeseenOutcome(required=True, description="What would happen.")
     reason = graphene.String(required=True, description="Closed word: why it is held, left out or the end; or empty.")
     until = DateTime(description="When a held message would go out.")
-    subject = graphene.String(required=True, description="The subject line as written, in the person's language.")
+    subject = graphene.String(
+        required=True, description="The subject line as written, in the person's language; of a coupon, its name."
+    )
 
 
 class CrmForeseenTotal(graphene.ObjectType):
     """How many people a day would bring to a step with the same outcome."""
 
     day = graphene.String(required=True, description="YYYY-MM-DD, a day of the shop's calendar.")
-    step_id = graphene.String(required=True)
-    outcome = CrmForeseenOutcome(required=True)
-    reason = graphene.String(required=True)
-    count = graphene.Int(required=True)
+    step_id = graphene.String(required=True, description="As the definition names the step.")
+    outcome = CrmForeseenOutcome(required=True, description="What would happen.")
+    reason = graphene.String(required=True, description="Closed word, as of `foreseen`; or empty.")
+    count = graphene.Int(required=True, description="Times that it would happen on that day.")
 
 
 class CrmRemark(graphene.ObjectType):
     """Something to know about an answer."""
 
-    code = graphene.String(required=True)
-    sentence = graphene.String(required=True)
+    code = graphene.String(required=True, description="Closed word for programs.")
+    sentence = graphene.String(required=True, description="In the language asked for.")
 
 
 class CrmCampaignDryRun(graphene.ObjectType):
     """What a campaign would do in the next days. Everything is null when it was refused."""
 
-    starts_at = DateTime()
-    ends_at = DateTime()
+    starts_at = DateTime(description="The moment from which on was looked: now.")
+    ends_at = DateTime(description="The moment up to which was looked.")
     people = graphene.Int(description="Runs that were followed: those under way, and those that would begin.")
     is_complete = graphene.Boolean(description="False: there are more; everything here is about those who come first.")
     count = graphene.Int(description="Everything foreseen; `foreseen` has the first of it.")
@@ -142,5 +152,5 @@ class ForesightQueries(graphene.ObjectType):
         definition=JSON(description="One that was not saved. Or `id`."),
         days=graphene.Int(description="How far to look: 1 to 31; 7 when left out."),
         limit=graphene.Int(description="Rows of `foreseen`: 1 to 1000; 200 when left out."),
-        language=graphene.String(description="`en` or `ko`; the merchant's own when left out."),
+        language=language_argument(),
     )

@@ -8,16 +8,17 @@ from base64 import b64decode
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import audience
 from crm_plugin.audience import MAX_IMPORT_BYTES, ImportState, ListImport
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import row_key
-from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_rows
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.loaders import beside
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import Row, row_field, row_id
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.graphql.segments import CrmSegment
 from crm_plugin.shop import Actor
@@ -25,34 +26,38 @@ from crm_plugin.shop import Actor
 _GZIP = b"\x1f\x8b"
 
 
-class CrmImportState(graphene.Enum):
-    """Failed: the file as a whole could not be read."""
+class CrmImportState(CrmEnum):
+    """Where an import stands."""
 
     class Meta:
         enum = ImportState
+        words = {
+            ImportState.WAITING: "A worker has not begun yet.",
+            ImportState.RUNNING: "Lines are being read.",
+            ImportState.DONE: "Every line was read; some may be refused.",
+            ImportState.FAILED: "The file as a whole could not be read; `errors` says why.",
+        }
 
 
 class CrmImportError(graphene.ObjectType):
     """A line that was refused."""
 
     line = graphene.Int(required=True, description="As a text editor counts; the header is line 1.")
-    message = graphene.String(required=True)
+    message = graphene.String(required=True, description="What is wrong with the line.")
 
 
 def _errors(found: ListImport, _info: Any) -> list[CrmImportError]:
     return [CrmImportError(line=error["line"], message=error["message"]) for error in found.errors]
 
 
-def _segment(found: ListImport, info: Any) -> Any:
-    return loaders(info).segment.load(found.segment_id)
-
-
-class CrmListImport(graphene.ObjectType):
+class CrmListImport(Row):
     """A CSV file on its way into a static list."""
 
-    segment = graphene.Field(CrmSegment, required=True, resolver=_segment)
+    segment = graphene.Field(
+        CrmSegment, required=True, resolver=beside("segment", "segment_id"), description="The static list."
+    )
     is_dry_run = graphene.Boolean(required=True, description="Everything is looked at, nothing is written.")
-    state = CrmImportState(required=True)
+    state = CrmImportState(required=True, description="How far it is.")
     lines_count = graphene.Int(required=True, description="Lines of people in the file …")
     done_count = graphene.Int(required=True, description="… of these so many are done …")
     added_count = graphene.Int(required=True, description="… so many were put in (in a dry run: would be) …")
@@ -60,18 +65,12 @@ class CrmListImport(graphene.ObjectType):
     errors = graphene.List(
         graphene.NonNull(CrmImportError), required=True, resolver=_errors, description="The first 1000 refused lines."
     )
-    created_at = DateTime(required=True)
-    finished_at = DateTime()
-
-    class Meta:
-        interfaces = (Node,)
+    created_at = DateTime(required=True, description="When the file was taken in.")
+    finished_at = DateTime(description="Null: not over yet.")
 
 
-class CrmListImportConnection(Connection):
+class CrmListImportConnection(Page, node=CrmListImport):
     """A page of imports, newest first."""
-
-    class Meta:
-        node = CrmListImport
 
 
 @admits(Caller.VIEWER)
@@ -80,11 +79,6 @@ def _imports(_actor: Actor, _info: Any, *, segment: str | None = None, **page: A
     if segment is not None:
         rows = rows.filter(segment_id=row_key("CrmSegment", segment, field="segment"))
     return page_of_rows(CrmListImportConnection, rows, **page)
-
-
-@admits(Caller.VIEWER)
-def _import(_actor: Actor, _info: Any, *, id: str) -> ListImport | None:
-    return audience.imports().filter(pk=row_key("CrmListImport", id, field="id")).first()
 
 
 class ImportQueries(graphene.ObjectType):
@@ -96,28 +90,24 @@ class ImportQueries(graphene.ObjectType):
         resolver=_imports,
         segment=graphene.ID(description="Only those into this CrmSegment."),
     )
-    crm_list_import = graphene.Field(
+    crm_list_import = row_field(
         CrmListImport,
+        audience.imports,
         description="One import, with how far it is; null when there is none with this id. Requires view_crm.",
-        resolver=_import,
-        id=graphene.ID(required=True),
     )
 
 
-class CrmListImportCreate(CrmMutation):
+class CrmListImportCreate(CrmMutation, caller=Caller.MANAGER):
     """Put the people of a CSV file into a static list, in the background. Requires manage_crm."""
 
-    list_import = graphene.Field(CrmListImport)
+    list_import = result(CrmListImport)
 
     class Arguments:
-        segment = graphene.ID(required=True)
+        segment = row_id("CrmSegment")
         content = graphene.String(
             required=True, description="The file in base64, plain or gzipped; at most 10 MB when unpacked."
         )
         dry_run = graphene.Boolean(description="Look at every line, write nothing.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, segment: str, content: str, dry_run: bool = False) -> Self:

@@ -5,47 +5,38 @@ from __future__ import annotations
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import contacts, messaging
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, reads
-from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.arguments import NOBODY, row_key
 from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import PAGE_LIMIT, list_field, page_of_rows
+from crm_plugin.graphql.pagination import PAGE_LIMIT, Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import Row
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.shop import Actor
-
-#: Of a caller who was never heard of: no contact has this id.
-_NOBODY = 0
 
 
 def _own_id(actor: Actor) -> int:
     contact = contacts.find(customer_id=actor.customer_id)
-    return contact.pk if contact else _NOBODY
+    return contact.pk if contact else NOBODY
 
 
-class CrmInboxNote(graphene.ObjectType):
+class CrmInboxNote(Row):
     """A note in the inbox of a customer."""
 
-    title = graphene.String(required=True)
-    text = graphene.String(required=True)
+    title = graphene.String(required=True, description="One line of plain text.")
+    text = graphene.String(required=True, description="Plain text.")
     url = graphene.String(
         required=True, description="Where it leads, an address that counts the click; empty: nowhere."
     )
     image_url = graphene.String(required=True, description="Empty: none.")
-    created_at = DateTime(required=True)
+    created_at = DateTime(required=True, description="When it was put there.")
     read_at = DateTime(description="Null: not read yet.")
 
-    class Meta:
-        interfaces = (Node,)
 
-
-class CrmInboxNoteConnection(Connection):
+class CrmInboxNoteConnection(Page, node=CrmInboxNote):
     """A page of notes, newest first."""
-
-    class Meta:
-        node = CrmInboxNote
 
 
 @reads
@@ -70,10 +61,12 @@ class InboxFields:
         resolver=_inbox,
         is_read=graphene.Boolean(description="Only those that were read, or only those that were not."),
     )
-    inbox_unread_count = graphene.Int(required=True, resolver=_unread_count)
+    inbox_unread_count = graphene.Int(
+        required=True, resolver=_unread_count, description="Notes that the customer has not read."
+    )
 
 
-class CrmInboxMarkRead(CrmMutation):
+class CrmInboxMarkRead(CrmMutation, caller=Caller.CUSTOMER):
     """Mark notes of the caller's inbox as read. Requires an account."""
 
     marked_count = graphene.Int(description="How many had not been read before.")
@@ -82,9 +75,6 @@ class CrmInboxMarkRead(CrmMutation):
     class Arguments:
         ids = graphene.List(graphene.NonNull(graphene.ID), description=f"At most {PAGE_LIMIT} notes.")
         all = graphene.Boolean(description="All notes, instead of ids.")
-
-    class Meta:
-        caller = Caller.CUSTOMER
 
     @classmethod
     def perform(cls, actor: Actor, *, ids: list[str] | None = None, all: bool = False) -> Self:

@@ -24,7 +24,7 @@ MOST_ROWS = 100
 class CrmBoughtBeside(graphene.ObjectType):
     """What buyers of a product bought too, in the same order or another."""
 
-    product = graphene.Field(CrmProduct, required=True)
+    product = graphene.Field(CrmProduct, required=True, description="The other one.")
     count = graphene.Int(required=True, description="Buyers of the one who bought this too.")
     share = graphene.Float(required=True, description="Of the buyers of the one: 0.23 is 23 %.")
     definition = JSON(required=True, description="The audience of those who bought both.")
@@ -42,15 +42,15 @@ class CrmBoughtAlso(graphene.ObjectType):
 class CrmPeople(graphene.ObjectType):
     """How many people something is true of, and the audience that they are."""
 
-    count = graphene.Int(required=True)
+    count = graphene.Int(required=True, description="People it is true of.")
     definition = JSON(required=True, description="For crmAudiencePreview, crmSegmentCreate, crmExportCreate.")
 
 
 class CrmProductPeople(graphene.ObjectType):
     """How many people something is true of, by product, and the audience that they are."""
 
-    product = graphene.Field(CrmProduct, required=True)
-    count = graphene.Int(required=True)
+    product = graphene.Field(CrmProduct, required=True, description="What they wanted.")
+    count = graphene.Int(required=True, description="People it is true of.")
     definition = JSON(required=True, description="For crmAudiencePreview, crmSegmentCreate, crmExportCreate.")
 
 

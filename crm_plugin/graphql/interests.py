@@ -9,7 +9,8 @@ import graphene
 from crm_plugin import audience, shop
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.mutation import CrmMutation
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.mutation import CrmMutation, result
 from crm_plugin.graphql.rules import audience_arguments, language_of, rule_of
 from crm_plugin.graphql.segments import CrmSegment
 from crm_plugin.shop import Actor, Group, GroupKind
@@ -19,26 +20,30 @@ ROWS, MOST_ROWS = 10, 100
 _LONGEST_TEXT = 100
 
 
-class CrmGroupKind(graphene.Enum):
+class CrmGroupKind(CrmEnum):
     """The ways in which the shop sorts its products."""
 
     class Meta:
         enum = GroupKind
+        words = {
+            GroupKind.CATEGORY: "A place in the shop's tree of categories.",
+            GroupKind.COLLECTION: "A set that the merchant put together.",
+        }
 
 
 class CrmGroup(graphene.ObjectType):
     """A category or a collection of the shop."""
 
     key = graphene.String(required=True, description="By which conditions name it, such as category:12.")
-    kind = CrmGroupKind(required=True)
-    name = graphene.String(required=True)
+    kind = CrmGroupKind(required=True, description="Category or collection.")
+    name = graphene.String(required=True, description="In the language asked for.")
     path = graphene.String(required=True, description="Its name with those above it.")
 
 
 class CrmTopInterest(graphene.ObjectType):
     """A group that people look at much now."""
 
-    group = graphene.Field(CrmGroup, required=True)
+    group = graphene.Field(CrmGroup, required=True, description="A category or a collection.")
     score = graphene.Int(required=True, description="Views count 1, likes and carts 2, checkouts 3.")
 
 
@@ -91,7 +96,7 @@ class InterestQueries(graphene.ObjectType):
         graphene.NonNull(CrmGroup),
         description="Categories and collections whose name matches, for a picker. Requires view_crm.",
         resolver=_group_search,
-        text=graphene.String(required=True),
+        text=graphene.String(required=True, description="Part of the name, at most 100 characters; empty: any name."),
         limit=_LIMIT,
         language=_LANGUAGE,
     )
@@ -107,23 +112,23 @@ class CrmLookAlikeInput(graphene.InputObjectType):
     exclude_min_orders = graphene.Int(description="Leave out who ordered so often: like our best, but buys little.")
 
 
-class CrmLookAlikeCreate(CrmMutation):
-    """Make a static list of people with the interests of an audience, who are not in it. Requires manage_crm."""
+class CrmLookAlikeCreate(CrmMutation, caller=Caller.MANAGER):
+    """Make a static list of people with the interests of an audience, who are not in it. Requires manage_crm.
 
-    segment = graphene.Field(CrmSegment)
+    The list is BUILDING and empty until a worker has made it.
+    """
+
+    segment = result(CrmSegment)
 
     class Arguments:
-        input = CrmLookAlikeInput(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        input = CrmLookAlikeInput(required=True, description="Whom to look for, and how many.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
-        """Look for them; seconds, for large shops."""
+        """Ask for the list; comparing everybody is a worker's."""
         seed = rule_of(definition=input.get("definition"), segment=input.get("segment"))
         made = audience.create_look_alike(
-            input["name"], seed=seed, limit=input["limit"], exclude_min_orders=input.get("exclude_min_orders")
+            input["name"], seed=seed, limit=int(input["limit"]), exclude_min_orders=input.get("exclude_min_orders")
         )
         return cls(segment=made)
 

@@ -14,7 +14,8 @@ from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.campaign_statistics import CrmStanding
 from crm_plugin.graphql.campaigns import CampaignChange, CrmCampaign
 from crm_plugin.graphql.errors import CrmError, as_payload
-from crm_plugin.graphql.mutation import CrmMutation
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.rows import row_id
 from crm_plugin.graphql.rules import language_of
 from crm_plugin.shop import Actor
 
@@ -25,14 +26,14 @@ MAX_MAPPED = 100
 class CrmStepRef(graphene.ObjectType):
     """A step of a definition and where it stands."""
 
-    step_id = graphene.String(required=True)
-    path = graphene.String(required=True)
+    step_id = graphene.String(required=True, description="As the definition names it.")
+    path = graphene.String(required=True, description="Where it is in the definition, such as `steps.2.then.0`.")
 
 
 class CrmInFlight(graphene.ObjectType):
     """How many people stand at a step now; publishing leaves them on their version."""
 
-    standing = graphene.Field(CrmStanding, required=True)
+    standing = graphene.Field(CrmStanding, required=True, description="Which step of which version, and how many.")
     is_gone = graphene.Boolean(
         required=True, description="The draft has no step of this id: to move, they need one named."
     )
@@ -43,7 +44,7 @@ class CrmCampaignWarning(graphene.ObjectType):
 
     field = graphene.String(required=True, description="Its path in the definition, or the setting.")
     code = graphene.String(required=True, description="Closed word, such as `WITHIN_FREQUENCY_CAP`.")
-    message = graphene.String(required=True)
+    message = graphene.String(required=True, description="In the language asked for.")
 
 
 def _many(kind: Any, **options: Any) -> Any:
@@ -54,12 +55,12 @@ class CrmPublishPreview(graphene.ObjectType):
     """What publishing a campaign would do at this moment."""
 
     version = graphene.Int(required=True, description="The number of the version that would run.")
-    in_flight = _many(CrmInFlight)
+    in_flight = _many(CrmInFlight, description="Who is on the way, by version and step.")
     added = _many(CrmStepRef, description="Steps that the version before does not have.")
     removed = _many(CrmStepRef, description="Steps that only the version before has.")
     changed = _many(CrmStepRef, description="Steps that say something else, or stand elsewhere.")
     problems = _many(CrmError, description="For each of these publishing is refused.")
-    warnings = _many(CrmCampaignWarning)
+    warnings = _many(CrmCampaignWarning, description="What is allowed but hardly meant.")
     audience_count = graphene.Int(
         description="People in the trigger's audience now; null: it has none, or counting took too long."
     )
@@ -95,40 +96,31 @@ class LifecycleQueries(graphene.ObjectType):
         CrmPublishPreview,
         description="What publishing would do; null when there is no campaign with this id. Requires view_crm.",
         resolver=_preview,
-        id=graphene.ID(required=True),
+        id=row_id("CrmCampaign"),
         language=graphene.String(description="Of the warnings, `en` or `ko`; the merchant's when left out."),
     )
 
 
-class CrmCampaignResume(CampaignChange):
+class CrmCampaignResume(CampaignChange, caller=Caller.MANAGER):
     """Go on after a pause with the version that ran, whatever has been drafted meanwhile. Requires manage_crm."""
 
     change = staticmethod(automations.resume)
 
-    class Meta:
-        caller = Caller.MANAGER
 
-
-class CrmCampaignEnd(CampaignChange):
+class CrmCampaignEnd(CampaignChange, caller=Caller.MANAGER):
     """End a running or paused campaign now; whoever is in flight exits. Requires manage_crm."""
 
     change = staticmethod(automations.end_campaign)
 
-    class Meta:
-        caller = Caller.MANAGER
 
-
-class CrmCampaignClone(CrmMutation):
+class CrmCampaignClone(CrmMutation, caller=Caller.MANAGER):
     """Make a new draft that says the same, whatever the state of the campaign. Requires manage_crm."""
 
     campaign = graphene.Field(CrmCampaign, description="The copy.")
 
     class Arguments:
-        id = graphene.ID(required=True)
+        id = row_id("CrmCampaign")
         name = graphene.String(description='Of the copy; "Copy of …" when left out.')
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, id: str, name: str | None = None) -> Self:
@@ -143,22 +135,19 @@ class CrmStepMove(graphene.InputObjectType):
     to_step = graphene.String(required=True, description="The id of a step of the version that runs.")
 
 
-class CrmCampaignMoveInFlight(CrmMutation):
+class CrmCampaignMoveInFlight(CrmMutation, caller=Caller.MANAGER):
     """Move people from older versions to the one that runs; call again until movedCount is 0. Requires manage_crm.
 
     Without a choice a run goes to the step of its own id, or stays where it is. Nobody does a step twice.
     """
 
-    campaign = graphene.Field(CrmCampaign)
+    campaign = result(CrmCampaign)
     moved_count = graphene.Int(description="How many this call moved.")
     stayed_count = graphene.Int(description="How many are on older versions still.")
 
     class Arguments:
-        id = graphene.ID(required=True)
+        id = row_id("CrmCampaign")
         mapping = graphene.List(graphene.NonNull(CrmStepMove), description="For steps that have another id now.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, id: str, mapping: list[dict[str, str]] | None = None) -> Self:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import ids, shop
 from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.graphql.access import Caller, admits, reads
-from crm_plugin.graphql.arguments import channel_named
+from crm_plugin.graphql.arguments import channel_named, product_named
 from crm_plugin.graphql.loaders import loaders
 from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_list
+from crm_plugin.graphql.pagination import Page, list_field, page_of_list
 from crm_plugin.graphql.prices import CrmPrice
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.shop import Actor, Like, ProductRef
@@ -89,7 +88,7 @@ class WishedFields:
 class CrmLike(WishedFields, graphene.ObjectType):
     """A product, or one variant of it, that a customer likes."""
 
-    liked_at = DateTime(required=True, resolver=_liked_at)
+    liked_at = DateTime(required=True, resolver=_liked_at, description="When it was put on the list.")
     price_then = graphene.Field(
         CrmPrice,
         resolver=_price_then,
@@ -97,11 +96,8 @@ class CrmLike(WishedFields, graphene.ObjectType):
     )
 
 
-class CrmLikeConnection(Connection):
+class CrmLikeConnection(Page, node=CrmLike):
     """A page of likes, newest first."""
-
-    class Meta:
-        node = CrmLike
 
 
 def page_of_likes(customer_id: str, likes: Sequence[Like], **page: Any) -> Any:
@@ -186,16 +182,6 @@ def list_ref_of(value: str, *, field: str) -> str:
     return "" if found == _DEFAULT else found
 
 
-def _named(*, product_id: str, variant_id: str | None = None, channel: str | None = None) -> ProductRef:
-    """Return the product that the arguments name; without a channel, in the shop's default one."""
-    slug = channel_named(channel)
-    return ProductRef(
-        product_id=ids.from_global("Product", product_id, field="product_id"),
-        shop_channel=slug,
-        variant_id="" if variant_id is None else ids.from_global("ProductVariant", variant_id, field="variant_id"),
-    )
-
-
 def _refuse_unknown(ref: ProductRef) -> None:
     """Refuse what a shopper cannot see; sold out is fine, it may come back."""
     offers = shop.current().offers([ref.product_id], shop_channel=ref.shop_channel)
@@ -212,7 +198,7 @@ class _LikeArguments:
     channel = graphene.String(description="Slug of the sales channel; left out: the shop's default one.")
 
 
-class CrmProductLike(CrmMutation):
+class CrmProductLike(CrmMutation, caller=Caller.CUSTOMER):
     """Put a product on one of the caller's lists; twice is once. Requires an account."""
 
     is_liked = graphene.Boolean(description="True when it is on the list now; null when refused.")
@@ -220,13 +206,10 @@ class CrmProductLike(CrmMutation):
     class Arguments(_LikeArguments):
         wishlist = graphene.ID(description="One of the caller's lists; left out: the default one.")
 
-    class Meta:
-        caller = Caller.CUSTOMER
-
     @classmethod
     def perform(cls, actor: Actor, *, wishlist: str | None = None, **product: Any) -> Self:
         """Like it, when a shopper can see it."""
-        ref = _named(**product)
+        ref = product_named(**product)
         list_ref = "" if wishlist is None else list_ref_of(wishlist, field="wishlist")
         _refuse_unknown(ref)
         with refusing_unknown_list(field="wishlist"):
@@ -234,7 +217,7 @@ class CrmProductLike(CrmMutation):
         return cls(is_liked=True)
 
 
-class CrmProductUnlike(CrmMutation):
+class CrmProductUnlike(CrmMutation, caller=Caller.CUSTOMER):
     """Take a product off the caller's lists, also one that is no longer sold. Requires an account."""
 
     is_liked = graphene.Boolean(description="Whether it is still on another list; null when refused.")
@@ -242,13 +225,10 @@ class CrmProductUnlike(CrmMutation):
     class Arguments(_LikeArguments):
         wishlist = graphene.ID(description="One of the caller's lists; left out: all of them.")
 
-    class Meta:
-        caller = Caller.CUSTOMER
-
     @classmethod
     def perform(cls, actor: Actor, *, wishlist: str | None = None, **product: Any) -> Self:
         """Take it off."""
-        ref, port = _named(**product), shop.current()
+        ref, port = product_named(**product), shop.current()
         list_ref = None if wishlist is None else list_ref_of(wishlist, field="wishlist")
         with refusing_unknown_list(field="wishlist"):
             port.unlike(actor.customer_id, ref, list_ref=list_ref)

@@ -71,6 +71,16 @@ def loaders(info: Any) -> Loaders:
     return found
 
 
+def beside(loader: str, key: str = "pk") -> Callable[[Any, Any], Any]:
+    """Return a resolver of what is shown beside a row, found by a column of the row; null where that is empty."""
+
+    def resolve(row: Any, info: Any) -> Any:
+        found = getattr(row, key)
+        return None if found is None else getattr(loaders(info), loader).load(found)
+
+    return resolve
+
+
 def forget(info: Any) -> None:
     """Let the request read again: a mutation may have changed what was loaded before it."""
     if hasattr(info.context, _ATTRIBUTE):

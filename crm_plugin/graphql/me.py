@@ -10,7 +10,7 @@ from crm_plugin import contacts, ids
 from crm_plugin.contacts import PHONE_CHANNELS, Contact, Person
 from crm_plugin.errors import InvalidInput, PermissionDenied
 from crm_plugin.graphql.access import Caller, admits, reads
-from crm_plugin.graphql.arguments import name_of, row_key
+from crm_plugin.graphql.arguments import contact_named, name_of
 from crm_plugin.graphql.attribute_history import OwnHistoryFields
 from crm_plugin.graphql.contacts import CrmChannel, CrmConsent, consents_in_order
 from crm_plugin.graphql.coupons import CouponFields
@@ -68,7 +68,7 @@ class CrmMe(
     """The caller as a customer."""
 
     customer_id = graphene.ID(required=True, resolver=_customer_id, description="The shop's User.")
-    email = graphene.String(required=True)
+    email = graphene.String(required=True, description="Of the account at the shop.")
     phone = graphene.String(required=True, resolver=_own_phone, description="In E.164; empty: none is known.")
     consents = graphene.List(
         graphene.NonNull(CrmConsent),
@@ -105,8 +105,8 @@ class CrmConsentInput(graphene.InputObjectType):
     """A word of consent, or its withdrawal."""
 
     contact_id = graphene.ID(description="A CrmContact, which requires manage_crm; left out: the caller.")
-    channel = CrmChannel(required=True)
-    is_granted = graphene.Boolean(required=True)
+    channel = CrmChannel(required=True, description="Through which advertisements would come.")
+    is_granted = graphene.Boolean(required=True, description="True: they may come; false: it is withdrawn.")
     is_night = graphene.Boolean(
         description="Whether advertisements may come at night too (Korean law); left out: as it was."
     )
@@ -118,16 +118,13 @@ class CrmConsentInput(graphene.InputObjectType):
     text_version = graphene.String(description="Version of the text that was agreed to; kept in the log.")
 
 
-class CrmConsentUpdate(CrmMutation):
+class CrmConsentUpdate(CrmMutation, caller=Caller.SELF_OR_MANAGER):
     """Record consent to marketing, or its withdrawal. Requires an account; for another person, manage_crm."""
 
     consents = graphene.List(graphene.NonNull(CrmConsent), description="Where the person stands now.")
 
     class Arguments:
-        input = CrmConsentInput(required=True)
-
-    class Meta:
-        caller = Caller.SELF_OR_MANAGER
+        input = CrmConsentInput(required=True, description="Who said what, and where.")
 
     @classmethod
     def perform(cls, actor: Actor, *, input: dict[str, Any]) -> Self:
@@ -162,7 +159,7 @@ def _is_new_phone(contact: Contact, phone: str | None) -> bool:
     return phone is not None and contacts.set_phone(contact.pk, phone) != contact.phone
 
 
-class CrmTopicsUpdate(CrmMutation):
+class CrmTopicsUpdate(CrmMutation, caller=Caller.SELF_OR_MANAGER):
     """Say which topics a person refuses, and so which not. Requires an account; for another person, manage_crm."""
 
     topics = graphene.List(graphene.NonNull(CrmTopicChoice), description="Where the person stands now.")
@@ -174,9 +171,6 @@ class CrmTopicsUpdate(CrmMutation):
             description="Slugs of all topics that are refused; an empty list refuses none.",
         )
         contact_id = graphene.ID(description="A CrmContact, which requires manage_crm; left out: the caller.")
-
-    class Meta:
-        caller = Caller.SELF_OR_MANAGER
 
     @classmethod
     def perform(cls, actor: Actor, *, refused: list[str], contact_id: str | None = None) -> Self:
@@ -213,11 +207,7 @@ def contact_for(actor: Actor, contact_id: str | None) -> Contact:
         return contacts.get_or_create(Person(actor.customer_id, contacts.normalize_email(actor.email)))
     if Permission.MANAGE not in actor.permissions:
         raise PermissionDenied("The consent of another person needs the permission manage_crm.")
-    key = row_key("CrmContact", contact_id, field="contact_id")
-    found = contacts.contacts().filter(pk=key, erased_at=None).first()
-    if found is None:
-        raise InvalidInput("There is no such contact.", field="contact_id", code="NOT_FOUND")
-    return found
+    return contact_named(contact_id, field="contact_id")
 
 
 def _consents(contact: Contact) -> list[CrmConsent]:

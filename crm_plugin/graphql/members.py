@@ -6,7 +6,6 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any, Self, TypeVar
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import audience
 from crm_plugin.audience import Member, Segment
@@ -17,8 +16,9 @@ from crm_plugin.graphql.access import Caller, reads
 from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.contacts import CrmContact, segment_type
 from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import Window, key_bounds, list_field, page_of_keys
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, Window, key_bounds, list_field, page_of_keys
+from crm_plugin.graphql.rows import row_id
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.shop import Actor
 
@@ -28,11 +28,8 @@ K = TypeVar("K")
 MOST_BY_HAND = 1_000
 
 
-class CrmMemberConnection(Connection):
+class CrmMemberConnection(Page, node=CrmContact):
     """A page of members, those whom the CRM came to know last first."""
-
-    class Meta:
-        node = CrmContact
 
     class Edge:
         joined_at = DateTime(required=True, description="When they joined the segment.")
@@ -40,12 +37,12 @@ class CrmMemberConnection(Connection):
 
 @reads
 def _members(segment: Segment, info: Any, **page: Any) -> Any:
-    window = Window.read(**page)
+    window = Window.read(CrmMemberConnection, **page)
     key_bounds(window)  # a wrong cursor is refused here, not for every row of the page at once
 
     def shown(found: Sequence[Member]) -> Any:
         joined = {member.contact_id: member.joined_at for member in found}
-        page = page_of_keys(CrmMemberConnection, [member.contact for member in found], window=window)
+        page = page_of_keys([member.contact for member in found], window=window)
         for edge in page.edges:
             edge.joined_at = joined[edge.node.pk]
         return page
@@ -59,7 +56,7 @@ def members_field() -> Any:
 
 
 class _HandArguments:
-    segment = graphene.ID(required=True)
+    segment = row_id("CrmSegment")
     contacts = graphene.List(graphene.NonNull(graphene.ID), description="CrmContacts.")
     emails = graphene.List(graphene.NonNull(graphene.String), description="Addresses of contacts, in any case.")
 
@@ -102,17 +99,14 @@ def _change(
     return {"segment": audience.segments().get(pk=pk), "changed_count": changed}
 
 
-class CrmSegmentMembersAdd(CrmMutation):
+class CrmSegmentMembersAdd(CrmMutation, caller=Caller.MANAGER):
     """Put people into a static list by hand. Requires manage_crm."""
 
-    segment = graphene.Field(lambda: segment_type())
+    segment = result(lambda: segment_type())
     changed_count = graphene.Int(description="Of those, how many were not in it.")
 
     class Arguments(_HandArguments):
         pass
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, **of: Any) -> Self:
@@ -120,17 +114,14 @@ class CrmSegmentMembersAdd(CrmMutation):
         return cls(**_change(audience.add_members, **of))
 
 
-class CrmSegmentMembersRemove(CrmMutation):
+class CrmSegmentMembersRemove(CrmMutation, caller=Caller.MANAGER):
     """Take people out of a static list by hand. Requires manage_crm."""
 
-    segment = graphene.Field(lambda: segment_type())
+    segment = result(lambda: segment_type())
     changed_count = graphene.Int(description="Of those, how many were in it.")
 
     class Arguments(_HandArguments):
         pass
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, **of: Any) -> Self:

@@ -9,25 +9,30 @@ import graphene
 from crm_plugin import merchant
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.contacts import CrmChannel
-from crm_plugin.graphql.mutation import CrmMutation
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.mutation import CrmMutation, result
 from crm_plugin.graphql.scalars import JSON, DateTime
 from crm_plugin.merchant import Merchant, QuietAction
 from crm_plugin.shop import Actor
 
 
-class CrmQuietAction(graphene.Enum):
-    """What becomes of an advertisement that is due in the quiet hours: held until they end, or skipped."""
+class CrmQuietAction(CrmEnum):
+    """What becomes of an advertisement that is due in the quiet hours."""
 
     class Meta:
         enum = QuietAction
+        words = {
+            QuietAction.HOLD: "Sent when the quiet hours are over.",
+            QuietAction.SKIP: "Not sent.",
+        }
 
 
 class CrmCap(graphene.ObjectType):
     """At most so many advertisements for one person, in a rolling stretch of hours or on calendar days."""
 
     channel = CrmChannel(description="Null: all channels together.")
-    count = graphene.Int(required=True)
-    hours = graphene.Int()
+    count = graphene.Int(required=True, description="So many at most.")
+    hours = graphene.Int(description="Length of a rolling stretch; null: it goes by days.")
     days = graphene.Int(description="Calendar days by the person's clocks, today included.")
 
 
@@ -35,9 +40,9 @@ class CrmCapInput(graphene.InputObjectType):
     """At most so many advertisements for one person; either hours or days."""
 
     channel = CrmChannel(description="Left out: all channels together.")
-    count = graphene.Int(required=True)
-    hours = graphene.Int()
-    days = graphene.Int()
+    count = graphene.Int(required=True, description="So many at most, 1 to 100.")
+    hours = graphene.Int(description="Rolling, 1 to 744; or `days`.")
+    days = graphene.Int(description="Calendar days, today included, 1 to 31; or `hours`.")
 
 
 def _caps(row: Merchant, _info: Any) -> list[dict[str, Any]]:
@@ -59,12 +64,18 @@ def _warm_up_from(row: Merchant, _info: Any) -> str | None:
 class CrmSettings(graphene.ObjectType):
     """What the merchant decides, the same in every sales channel."""
 
-    sender_name = graphene.String(required=True)
+    sender_name = graphene.String(
+        required=True, description="As readers see it in From; needed before a campaign can run."
+    )
     sender_email = graphene.String(required=True, description="From address; needed before a campaign can run.")
-    reply_to = graphene.String(required=True)
+    reply_to = graphene.String(required=True, description="Where answers go; empty: to the sender.")
     postal_address = graphene.String(required=True, description="Stands in every mail; needed before a campaign runs.")
-    default_language = graphene.String(required=True)
-    languages = graphene.List(graphene.NonNull(graphene.String), required=True)
+    default_language = graphene.String(
+        required=True, description="Of contents, for readers whose own language a template lacks."
+    )
+    languages = graphene.List(
+        graphene.NonNull(graphene.String), required=True, description="Codes of those that templates are written in."
+    )
     time_zone = graphene.String(required=True, description="Such as Asia/Seoul; empty: the shop's.")
     consent_text = graphene.String(required=True, description="Why the reader gets this mail.")
     sms_sender = graphene.String(required=True, description="The number, or name, that text messages come from.")
@@ -73,21 +84,21 @@ class CrmSettings(graphene.ObjectType):
     )
     kakao_sender_key = graphene.String(required=True, description="The provider's key of the Kakao channel.")
     country = graphene.String(required=True, description="ISO 3166; whose law holds for readers of unknown country.")
-    logo_url = graphene.String(required=True)
+    logo_url = graphene.String(required=True, description="Picture at the head of mails; empty: none.")
     brand_color = graphene.String(required=True, description="Such as #1a7f5a; empty: the product's own.")
-    brand_footer = graphene.String(required=True)
+    brand_footer = graphene.String(required=True, description="Last words of mails; empty: none.")
     caps = graphene.List(
         graphene.NonNull(CrmCap), required=True, resolver=_caps, description="How many advertisements a person gets."
     )
     quiet_from = graphene.String(resolver=_clock("quiet_from"), description="HH:MM; null: no quiet hours.")
     quiet_to = graphene.String(resolver=_clock("quiet_to"), description="HH:MM; may be on the next day.")
-    quiet_action = CrmQuietAction(required=True)
+    quiet_action = CrmQuietAction(required=True, description="What becomes of advertisements in the quiet hours.")
     is_double_opt_in = graphene.Boolean(required=True, description="New consents are confirmed by a message first.")
     is_soft_opt_in = graphene.Boolean(
         required=True, description="A purchase stands for consent where the law of the buyer's country allows it."
     )
     prices = JSON(required=True, description="What a message costs, by form (sms, lms …) or channel.")
-    price_currency = graphene.String(required=True)
+    price_currency = graphene.String(required=True, description="ISO 4217, of `prices`; empty: none is set.")
     soft_bounces_block = graphene.Int(required=True, description="Block after so many soft bounces in a row; 0: never.")
     pause_bounce_percent = graphene.Float(required=True, description="Bounces that pause a campaign; 0: never.")
     pause_complaint_percent = graphene.Float(required=True, description="Complaints that pause a campaign; 0: never.")
@@ -132,50 +143,51 @@ class SettingsQueries(graphene.ObjectType):
 class CrmSettingsInput(graphene.InputObjectType):
     """What to change; what is left out stays."""
 
-    sender_name = graphene.String()
-    sender_email = graphene.String()
-    reply_to = graphene.String()
-    postal_address = graphene.String()
+    sender_name = graphene.String(description="One line of at most 120 characters; not to be emptied again.")
+    sender_email = graphene.String(description="From address; not to be emptied again.")
+    reply_to = graphene.String(description="E-mail address; empty: answers go to the sender.")
+    postal_address = graphene.String(description="At most 300 characters; not to be emptied again.")
     default_language = graphene.String(description="Language code; one of `languages`.")
     languages = graphene.List(graphene.NonNull(graphene.String), description="Language codes templates are written in.")
     time_zone = graphene.String(description="Such as Asia/Seoul; empty: the shop's own.")
-    consent_text = graphene.String()
-    sms_sender = graphene.String()
-    sms_refusal_number = graphene.String()
-    kakao_sender_key = graphene.String()
-    country = graphene.String()
-    logo_url = graphene.String()
-    brand_color = graphene.String()
-    brand_footer = graphene.String()
+    consent_text = graphene.String(description="Why the reader gets this; at most 2,000 characters.")
+    sms_sender = graphene.String(description="The number or name that text messages come from, at most 40 characters.")
+    sms_refusal_number = graphene.String(
+        description="Telephone number at which advertisements are refused; at most 20 characters."
+    )
+    kakao_sender_key = graphene.String(description="The provider's key of the Kakao channel, at most 100 characters.")
+    country = graphene.String(description="ISO 3166, such as KR; empty: none.")
+    logo_url = graphene.String(description="Web address of a picture; empty: none.")
+    brand_color = graphene.String(description="Such as #1a7f5a; empty: the product's own.")
+    brand_footer = graphene.String(description="At most 1,000 characters.")
     caps = graphene.List(graphene.NonNull(CrmCapInput), description="All of them; those left out are gone.")
-    quiet_from = graphene.String()
-    quiet_to = graphene.String()
-    quiet_action = CrmQuietAction()
-    is_double_opt_in = graphene.Boolean()
-    is_soft_opt_in = graphene.Boolean()
-    prices = JSON()
-    price_currency = graphene.String()
-    soft_bounces_block = graphene.Int()
-    pause_bounce_percent = graphene.Float()
-    pause_complaint_percent = graphene.Float()
-    domain_limits = JSON()
-    warm_up_from = graphene.String()
-    warm_up_first = graphene.Int()
+    quiet_from = graphene.String(description="HH:MM, by the person's clocks; null, as `quietTo`: no quiet hours.")
+    quiet_to = graphene.String(description="HH:MM; may be on the next day.")
+    quiet_action = CrmQuietAction(description="What becomes of advertisements in the quiet hours.")
+    is_double_opt_in = graphene.Boolean(description="Confirm new consents by a message first.")
+    is_soft_opt_in = graphene.Boolean(description="Let a purchase stand for consent where the law allows it.")
+    prices = JSON(description="All of them: what a message costs, by form (sms, lms …) or channel.")
+    price_currency = graphene.String(description="ISO 4217, such as KRW; prices need one.")
+    soft_bounces_block = graphene.Int(description="Block after so many in a row, up to 100; 0: never.")
+    pause_bounce_percent = graphene.Float(description="Pause a campaign with so many bounces, 0 to 100; 0: never.")
+    pause_complaint_percent = graphene.Float(
+        description="Pause a campaign with so many complaints, 0 to 100; 0: never."
+    )
+    domain_limits = JSON(description="All of them: e-mails an hour, by receiving domain.")
+    warm_up_from = graphene.String(description="First day, YYYY-MM-DD; null: no warm-up.")
+    warm_up_first = graphene.Int(description="E-mails on the first day of the warm-up, at least 1.")
     delivered_after_days = graphene.Int(description="0 to 60.")
-    is_review_moderated = graphene.Boolean()
+    is_review_moderated = graphene.Boolean(description="Publish a review only after somebody has looked at it.")
     stock_wave_minutes = graphene.Int(description="1 to 10,080.")
 
 
-class CrmSettingsUpdate(CrmMutation):
+class CrmSettingsUpdate(CrmMutation, caller=Caller.MANAGER):
     """Change the settings. Requires manage_crm."""
 
-    settings = graphene.Field(CrmSettings)
+    settings = result(CrmSettings)
 
     class Arguments:
-        input = CrmSettingsInput(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        input = CrmSettingsInput(required=True, description="What is to be different.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
@@ -185,13 +197,10 @@ class CrmSettingsUpdate(CrmMutation):
         return cls(settings=merchant.update(**input))
 
 
-class CrmWebhookSecretRotate(CrmMutation):
+class CrmWebhookSecretRotate(CrmMutation, caller=Caller.MANAGER):
     """Sign webhooks with a new secret, and with the one before it as well. Requires manage_crm."""
 
     secret = graphene.String(description="The new one.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor) -> Self:

@@ -7,18 +7,19 @@ from typing import Any, Self
 
 import graphene
 from django.db.models import QuerySet
-from graphene.relay import Connection, Node
 
 from crm_plugin import automations, messaging, nudge
 from crm_plugin.automations import CampaignState
 from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.arguments import refuse_naive, row_key
+from crm_plugin.graphql.arguments import key_or_none, refuse_naive, row_key
 from crm_plugin.graphql.campaigns import CrmCampaign
 from crm_plugin.graphql.contacts import CrmChannel, CrmContact
-from crm_plugin.graphql.loaders import loaders
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.loaders import beside, loaders
 from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_rows
+from crm_plugin.graphql.pagination import Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import Row
 from crm_plugin.graphql.scalars import DateTime, Decimal
 from crm_plugin.messaging import Message, MessageClass, MessageForm, MessageState
 from crm_plugin.shop import Actor
@@ -27,40 +28,50 @@ from crm_plugin.shop import Actor
 MAX_IDS = 1_000
 
 
-class CrmMessageState(graphene.Enum):
+class CrmMessageState(CrmEnum):
     """The life of a message: queued, sending, then sent, unknown or failed; or queued, then skipped."""
 
     class Meta:
         enum = MessageState
+        words = {
+            MessageState.QUEUED: "Waits for its time, or for a worker.",
+            MessageState.SENDING: "A worker is handing it out.",
+            MessageState.SENT: "The provider took it; it may still come back and fail.",
+            MessageState.UNKNOWN: "Nobody knows whether it went out; it is not sent again by itself.",
+            MessageState.FAILED: "It did not arrive; `reason` says why.",
+            MessageState.SKIPPED: "It was not sent; `reason` says why.",
+        }
 
 
-class CrmMessageClass(graphene.Enum):
+class CrmMessageClass(CrmEnum):
     """What the law sees in a message: an advertisement, or news about the person's own business."""
 
     class Meta:
         enum = MessageClass
+        words = {
+            MessageClass.MARKETING: "An advertisement: only with consent, within caps and quiet hours.",
+            MessageClass.TRANSACTIONAL: "News about the person's own business, such as an order.",
+        }
 
 
-class CrmMessageForm(graphene.Enum):
+class CrmMessageForm(CrmEnum):
     """What a message is on its channel, where that makes a difference in length, price and law."""
 
     class Meta:
         enum = MessageForm
+        words = {
+            MessageForm.SMS: "A short text message.",
+            MessageForm.LMS: "A long text message (Korea).",
+            MessageForm.ALIMTALK: "A KakaoTalk message that informs, of an approved template.",
+            MessageForm.BRAND_MESSAGE: "A KakaoTalk message that advertises.",
+        }
 
 
 class CrmCost(graphene.ObjectType):
     """What a provider asks for, in one currency. Currencies are never added up."""
 
-    amount = Decimal(required=True)
-    currency = graphene.String(required=True)
-
-
-def _contact(message: Message, info: Any) -> Any:
-    return loaders(info).contact.load(message.contact_id)
-
-
-def _campaign(message: Message, info: Any) -> Any:
-    return None if message.campaign_id is None else loaders(info).campaign.load(message.campaign_id)
+    amount = Decimal(required=True, description="Sum, in the currency's major unit; below a cent too.")
+    currency = graphene.String(required=True, description="ISO 4217, such as KRW.")
 
 
 def _form(message: Message, _info: Any) -> str | None:
@@ -81,29 +92,35 @@ def _tries(message: Message, info: Any) -> Any:
     return loaders(info).tries.load((message.enrollment_id, message.step_id))
 
 
-class CrmMessage(graphene.ObjectType):
+class CrmMessage(Row):
     """One message for one contact on one channel, and what became of it."""
 
-    contact = graphene.Field(CrmContact, required=True, resolver=_contact)
-    campaign = graphene.Field(CrmCampaign, resolver=_campaign, description="Null: a notice.")
+    contact = graphene.Field(
+        CrmContact, required=True, resolver=beside("contact", "contact_id"), description="Whom it is for."
+    )
+    campaign = graphene.Field(CrmCampaign, resolver=beside("campaign", "campaign_id"), description="Null: a notice.")
     step_id = graphene.String(required=True, description="The step of the definition that it comes from; or empty.")
     is_notice = graphene.Boolean(
         required=True, resolver=_is_notice, description="No campaign asked for it: the law, or the shop's order, did."
     )
     occasion = graphene.String(required=True, description="What a notice is about, such as consent:17; or empty.")
-    channel = CrmChannel(required=True)
+    channel = CrmChannel(required=True, description="How it goes out.")
     form = CrmMessageForm(resolver=_form, description="Null: the channel has one form only, or it was not written yet.")
-    message_class = CrmMessageClass(required=True)
-    state = CrmMessageState(required=True)
+    message_class = CrmMessageClass(required=True, description="Whether it is an advertisement.")
+    state = CrmMessageState(required=True, description="How far it got.")
     reason = graphene.String(required=True, description="Closed word: why it was held, skipped or failed; or empty.")
     detail = graphene.String(required=True, description="What the provider answered; or empty.")
     recipient = graphene.String(required=True, description="The address it was handed out to; blank once erased.")
     provider_id = graphene.String(required=True, description="The provider's own id of it; or empty.")
-    language = graphene.String(required=True)
-    subject = graphene.String(required=True)
-    attempts = graphene.Int(required=True)
+    language = graphene.String(
+        required=True, description="Code of the contents that were chosen; empty: not written yet."
+    )
+    subject = graphene.String(
+        required=True, description="Subject or title as it was sent; empty: none, or not written yet."
+    )
+    attempts = graphene.Int(required=True, description="How often it was handed out.")
     due_at = DateTime(required=True, description="Not sent before this moment; a hold moves it on.")
-    created_at = DateTime(required=True)
+    created_at = DateTime(required=True, description="When it was queued.")
     finished_at = DateTime(description="When it was sent, skipped or given up.")
     delivered_at = DateTime(description="When the provider said that it arrived; null: it did not say.")
     opened_at = DateTime(description="When a person first opened it.")
@@ -120,15 +137,9 @@ class CrmMessage(graphene.ObjectType):
         description="The messages of the same run and step, this one too, in the order in which channels were tried.",
     )
 
-    class Meta:
-        interfaces = (Node,)
 
-
-class CrmMessageConnection(Connection):
+class CrmMessageConnection(Page, node=CrmMessage):
     """A page of messages, newest first."""
-
-    class Meta:
-        node = CrmMessage
 
 
 def messages_where(
@@ -146,8 +157,8 @@ def messages_where(
     """
     refuse_naive({"since": since, "until": until}, ("since", "until"))
     keys = {
-        "campaign_id": None if campaign is None else row_key("CrmCampaign", campaign, field="campaign"),
-        "contact_id": None if contact is None else row_key("CrmContact", contact, field="contact"),
+        "campaign_id": key_or_none("CrmCampaign", campaign, field="campaign"),
+        "contact_id": key_or_none("CrmContact", contact, field="contact"),
         "created_at__gte": since,
         "created_at__lt": until,
         **columns,
@@ -227,7 +238,7 @@ def _refuse_over(campaign_id: int) -> None:
         )
 
 
-class CrmMessagesResend(CrmMutation):
+class CrmMessagesResend(CrmMutation, caller=Caller.MANAGER):
     """Send failed messages again; every gate is asked anew, and nobody who was reached gets another.
 
     Requires manage_crm.
@@ -237,10 +248,7 @@ class CrmMessagesResend(CrmMutation):
     left_count = graphene.Int(description="How many more can be sent again: call it once more.")
 
     class Arguments:
-        input = CrmMessagesResendInput(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        input = CrmMessagesResendInput(required=True, description="Which messages.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:

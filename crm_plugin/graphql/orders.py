@@ -13,16 +13,13 @@ from crm_plugin.graphql.mutation import CrmMutation
 from crm_plugin.shop import Actor, OrderState
 
 
-class CrmReceiptConfirm(CrmMutation):
+class CrmReceiptConfirm(CrmMutation, caller=Caller.CUSTOMER):
     """Confirm that an order of the caller's arrived and is fine; twice is once. Requires an account."""
 
     is_confirmed = graphene.Boolean(description="True when it was taken down; null when refused.")
 
     class Arguments:
         order = graphene.ID(required=True, description="The shop's Order.")
-
-    class Meta:
-        caller = Caller.CUSTOMER
 
     @classmethod
     def perform(cls, actor: Actor, *, order: str) -> Self:

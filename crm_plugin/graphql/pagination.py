@@ -1,9 +1,9 @@
 """Relay connections by keyset: a page costs one query however far in it is, and rows that arrive do not shift it.
 
-Lists of ours are newest first, by ``created_at`` and, among equals, ``id``; a cursor is those two values of its row,
-opaque to clients. A list inside each row of a page, read for all of them at once, is ordered by its key. A list that
-the shop keeps stays in the shop's order; a cursor is what names its row, and its place in case the row has gone.
-Nothing is counted.
+Lists of ours are newest first, by ``created_at`` and, among equals, ``id``; a list inside each row of a page, read for
+all of them at once, is ordered by its key; one that the shop keeps stays in the shop's order, and its rows are found by
+what names them, or by their place in case the row has gone. A cursor holds that, and which list it is of: one of
+another list is refused, not read as a place in this one. It is opaque to clients. Nothing is counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 
 import graphene
 from django.db.models import Model, Q, QuerySet
-from graphene.relay import PageInfo
+from graphene.relay import Connection, PageInfo
 
 from crm_plugin.errors import InvalidInput
 
@@ -27,14 +27,27 @@ T = TypeVar("T")
 
 #: The most that one page holds, as in Saleor.
 PAGE_LIMIT = 100
-_LONGEST_CURSOR = 300
+#: With room for what names a row of the shop: its slugs have up to 255 characters.
+_LONGEST_CURSOR = 1_000
 _GREATEST_KEY = 2**63 - 1
+
+
+class Page(Connection):
+    """A page of a list: ``class CrmNotes(Page, node=CrmNote)``."""
+
+    class Meta:
+        abstract = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take what graphene takes in ``Meta`` as words beside the base."""
+        super().__init_subclass__(**options)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which page is asked for. ``is_backward``: the last rows before a place, instead of the first after it."""
+    """Which page of which list. ``is_backward``: the last rows before a place, instead of the first after it."""
 
+    connection: type[Connection]
     size: int
     is_backward: bool
     after: str | None
@@ -43,6 +56,7 @@ class Window:
     @classmethod
     def read(
         cls,
+        connection: type[Connection],
         *,
         first: int | None = None,
         last: int | None = None,
@@ -59,12 +73,10 @@ class Window:
         argument, size = ("last", last) if first is None else ("first", first)
         if size is None or not 1 <= size <= PAGE_LIMIT:
             raise InvalidInput(f"`{argument}` is between 1 and {PAGE_LIMIT}.", field=argument)
-        return cls(size=size, is_backward=first is None, after=after, before=before)
+        return cls(connection, size=size, is_backward=first is None, after=after, before=before)
 
 
-def list_field(
-    connection: type[graphene.relay.Connection], *, description: str, resolver: Any, **arguments: Any
-) -> Any:
+def list_field(connection: type[Connection], *, description: str, resolver: Any, **arguments: Any) -> Any:
     """Return a field that pages through ``connection``."""
     return graphene.Field(
         connection,
@@ -79,7 +91,7 @@ def list_field(
 
 
 def page_of_rows(
-    connection: type[graphene.relay.Connection],
+    connection: type[Connection],
     rows: QuerySet[M],
     *,
     moment: str = "created_at",
@@ -87,24 +99,20 @@ def page_of_rows(
     **page: Any,
 ) -> Any:
     """Return the page of ``rows``, newest first by the column ``moment`` unless said otherwise, in one query."""
-    window = Window.read(**page)
+    window = Window.read(connection, **page)
     behind, ahead = ("gt", "lt") if is_oldest_first else ("lt", "gt")
-    if window.after is not None:
-        rows = rows.filter(_beyond(behind, moment, *_decoded(window.after, "after", parse=_row_place)))
-    if window.before is not None:
-        rows = rows.filter(_beyond(ahead, moment, *_decoded(window.before, "before", parse=_row_place)))
+    if (place := read_place(window, "after", parse=_row_place)) is not None:
+        rows = rows.filter(_beyond(behind, moment, *place))
+    if (place := read_place(window, "before", parse=_row_place)) is not None:
+        rows = rows.filter(_beyond(ahead, moment, *place))
     order = (moment, "id") if window.is_backward != is_oldest_first else (f"-{moment}", "-id")
-    found = [(row, _row_cursor(row, moment)) for row in rows.order_by(*order)[: window.size + 1]]
-    return _assemble(connection, found, window=window)
+    read = rows.order_by(*order)[: window.size + 1]
+    return _assemble(window, [(row, (getattr(row, moment).isoformat(), row.pk)) for row in read])
 
 
 def _beyond(way: str, moment: str, at: datetime, pk: int) -> Q:
     # The first condition says nothing that the second does not; it is what PostgreSQL can use the index for.
     return Q((f"{moment}__{way}e", at)) & (Q((f"{moment}__{way}", at)) | Q((f"id__{way}", pk)))
-
-
-def _row_cursor(row: Any, moment: str) -> str:
-    return _encoded(getattr(row, moment).isoformat(), row.pk)
 
 
 def _row_place(created_at: Any, pk: Any) -> tuple[datetime, int]:
@@ -114,21 +122,19 @@ def _row_place(created_at: Any, pk: Any) -> tuple[datetime, int]:
     return moment, pk
 
 
-def page_of_list(
-    connection: type[graphene.relay.Connection], items: Sequence[T], *, name: Callable[[T], str], **page: Any
-) -> Any:
+def page_of_list(connection: type[Connection], items: Sequence[T], *, name: Callable[[T], str], **page: Any) -> Any:
     """Return the page of a list that the shop keeps and is short enough to be read whole, in its own order."""
-    window = Window.read(**page)
+    window = Window.read(connection, **page)
     names = [name(item) for item in items]
     start, stop = 0, len(items)
-    if window.after is not None:
-        place, found = _decoded(window.after, "after", parse=_list_place)
+    if (known := read_place(window, "after", parse=_list_place)) is not None:
+        place, found = known
         start = names.index(found) + 1 if found in names else place
-    if window.before is not None:
-        place, found = _decoded(window.before, "before", parse=_list_place)
+    if (known := read_place(window, "before", parse=_list_place)) is not None:
+        place, found = known
         stop = names.index(found) if found in names else place
-    rows = [(items[place], _encoded(place, names[place])) for place in range(len(items))[start:stop]]
-    return _assemble(connection, (rows[::-1] if window.is_backward else rows)[: window.size + 1], window=window)
+    rows = [(items[place], (place, names[place])) for place in range(len(items))[start:stop]]
+    return _assemble(window, (rows[::-1] if window.is_backward else rows)[: window.size + 1])
 
 
 def _list_place(place: Any, name: Any) -> tuple[int, str]:
@@ -139,14 +145,21 @@ def _list_place(place: Any, name: Any) -> tuple[int, str]:
 
 def key_bounds(window: Window) -> tuple[int, int]:
     """Return between which two keys, both left out, the rows are of a list that is ordered by its key alone."""
-    above = 0 if window.before is None else _decoded(window.before, "before", parse=_key_place)
-    below = _GREATEST_KEY if window.after is None else _decoded(window.after, "after", parse=_key_place)
-    return above, below
+    above, below = (read_place(window, argument, parse=_key_place) for argument in ("before", "after"))
+    return above or 0, below or _GREATEST_KEY
 
 
-def page_of_keys(connection: type[graphene.relay.Connection], rows: Sequence[M], *, window: Window) -> Any:
+def page_by_key(connection: type[Connection], read: Callable[..., Sequence[M]], **page: Any) -> Any:
+    """Return the page of what ``read(above=, below=, limit=, is_backward=)`` returns, in the order of their keys."""
+    window = Window.read(connection, **page)
+    above, below = key_bounds(window)
+    rows = read(above=above, below=below, limit=window.size + 1, is_backward=window.is_backward)
+    return page_of_keys(rows, window=window)
+
+
+def page_of_keys(rows: Sequence[M], *, window: Window) -> Any:
     """Return the page of ``rows``, which were read in the order of their keys: one row more when there are more."""
-    return _assemble(connection, [(row, _encoded("key", row.pk)) for row in rows], window=window)
+    return _assemble(window, [(row, ("key", row.pk)) for row in rows])
 
 
 def _key_place(word: Any, pk: Any) -> int:
@@ -156,37 +169,23 @@ def _key_place(word: Any, pk: Any) -> int:
 
 
 def read_place(window: Window, argument: Literal["after", "before"], *, parse: Callable[[Any, Any], T]) -> T | None:
-    """Return the place that a cursor of a list in one of several orders stands for; None when there is none.
+    """Return the place that a cursor stands for; None when there is none.
 
-    ``parse`` gets the name of the order and the values of the row, as ``page_of_places`` wrote them, or anything else
-    that a client made up, for which it raises TypeError or ValueError.
+    ``parse`` gets the two values by which the list finds a row (of a list in one of several orders: the name of the
+    order, and the values of the row), or anything that a client made up, for which it raises TypeError or ValueError.
+
+    Raises:
+        InvalidInput: when it is not a cursor of this list.
     """
-    cursor = getattr(window, argument)
-    return None if cursor is None else _decoded(cursor, argument, parse=parse)
-
-
-def page_of_places(
-    connection: type[graphene.relay.Connection],
-    rows: Sequence[M],
-    *,
-    window: Window,
-    order: str,
-    place: Callable[[M], list[int | str]],
-) -> Any:
-    """Return the page of ``rows``, which were read in an order by its columns: one row more when there are more."""
-    return _assemble(connection, [(row, _encoded(order, place(row))) for row in rows], window=window)
-
-
-def _encoded(*place: int | str | list[int | str]) -> str:
-    return urlsafe_b64encode(json.dumps(place).encode()).decode()
-
-
-def _decoded(cursor: str, argument: str, *, parse: Callable[[Any, Any], T]) -> T:
-    """Return the place that a cursor stands for; ``parse`` raises when it is not one of such a list."""
+    cursor: str | None = getattr(window, argument)
+    if cursor is None:
+        return None
     try:
         if len(cursor) > _LONGEST_CURSOR:
             raise ValueError
-        first, second = json.loads(urlsafe_b64decode(cursor.encode()))
+        of, first, second = json.loads(urlsafe_b64decode(cursor.encode()))
+        if of != str(window.connection):
+            raise ValueError
         return parse(first, second)
     except (binascii.Error, TypeError, ValueError, RecursionError):
         raise InvalidInput(
@@ -195,10 +194,16 @@ def _decoded(cursor: str, argument: str, *, parse: Callable[[Any, Any], T]) -> T
         ) from None
 
 
-def _assemble(connection: type[graphene.relay.Connection], found: Sequence[tuple[Any, str]], *, window: Window) -> Any:
-    """Return the connection of one page; ``found`` has one row more than the page when there are more."""
+def page_of_places(rows: Sequence[M], *, window: Window, order: str, place: Callable[[M], list[int | str]]) -> Any:
+    """Return the page of ``rows``, which were read in an order by its columns: one row more when there are more."""
+    return _assemble(window, [(row, (order, place(row))) for row in rows])
+
+
+def _assemble(window: Window, found: Sequence[tuple[Any, tuple[Any, Any]]]) -> Any:
+    """Return the connection of one page; ``found`` has the rows with their places, one more when there are more."""
     has_more = len(found) > window.size
-    rows = list(found[: window.size])
+    connection = window.connection
+    rows = [(row, _cursor(connection, place)) for row, place in found[: window.size]]
     if window.is_backward:
         rows.reverse()
     return connection(
@@ -210,3 +215,7 @@ def _assemble(connection: type[graphene.relay.Connection], found: Sequence[tuple
             end_cursor=rows[-1][1] if rows else None,
         ),
     )
+
+
+def _cursor(connection: type[Connection], place: tuple[Any, Any]) -> str:
+    return urlsafe_b64encode(json.dumps([str(connection), *place]).encode()).decode()

@@ -18,8 +18,8 @@ from crm_plugin.shop import Like, Offer, ProductRef
 class CrmPrice(graphene.ObjectType):
     """An amount in the major unit of a currency."""
 
-    amount = Decimal(required=True)
-    currency = graphene.String(required=True)
+    amount = Decimal(required=True, description="Such as 12.50 for EUR, 12500 for KRW.")
+    currency = graphene.String(required=True, description="ISO 4217, such as EUR.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller
 from crm_plugin.graphql.arguments import name_of, row_key
 from crm_plugin.graphql.mutation import CrmMutation
+from crm_plugin.graphql.rows import row_id
 from crm_plugin.graphql.scalars import JSON
 from crm_plugin.shop import Actor
 
@@ -31,17 +32,14 @@ COLUMNS: Final = (
 )
 
 
-class CrmConsentProofCreate(CrmMutation):
+class CrmConsentProofCreate(CrmMutation, caller=Caller.MANAGER):
     """Export the consent log of a person, as a proof: logged among the exports. Requires manage_crm."""
 
     proof = JSON(description="Who the person is, and `lines`: the log, the oldest first; null when refused.")
     csv = graphene.String(description="The lines as CSV, with a header; null when refused.")
 
     class Arguments:
-        contact_id = graphene.ID(required=True, description="Of a CrmContact.")
-
-    class Meta:
-        caller = Caller.MANAGER
+        contact_id = row_id("CrmContact")
 
     @classmethod
     def perform(cls, actor: Actor, *, contact_id: str) -> Self:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import automations
 from crm_plugin.automations import Definition
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.pagination import list_field, page_of_list
+from crm_plugin.graphql.pagination import Page, list_field, page_of_list
 from crm_plugin.graphql.rules import language_of
 from crm_plugin.graphql.scalars import JSON
 from crm_plugin.shop import Actor
@@ -19,12 +18,16 @@ from crm_plugin.shop import Actor
 class CrmRecipe(graphene.ObjectType):
     """A ready-made campaign: crmCampaignCreate takes its name."""
 
-    name = graphene.String(required=True)
-    title = graphene.String(required=True)
-    description = graphene.String(required=True)
+    name = graphene.String(required=True, description="By which crmCampaignCreate names it.")
+    title = graphene.String(required=True, description="For a list, in the language asked for.")
+    description = graphene.String(required=True, description="What the campaign does, in the language asked for.")
     group = graphene.String(required=True, description="Where a list shows it, such as `cart` or `win_back`.")
     trigger = graphene.String(required=True, description="The kind of its trigger, such as `price_drop`.")
-    channels = graphene.List(graphene.NonNull(graphene.String), required=True)
+    channels = graphene.List(
+        graphene.NonNull(graphene.String),
+        required=True,
+        description="Those that its messages go out on, such as `email`.",
+    )
     languages = graphene.List(
         graphene.NonNull(graphene.String), required=True, description="The languages that all its messages are in."
     )
@@ -33,11 +36,8 @@ class CrmRecipe(graphene.ObjectType):
     )
 
 
-class CrmRecipeConnection(Connection):
+class CrmRecipeConnection(Page, node=CrmRecipe):
     """A page of recipes, by group."""
-
-    class Meta:
-        node = CrmRecipe
 
 
 @admits(Caller.VIEWER)

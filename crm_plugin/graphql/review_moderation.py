@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any, Final, Self
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import ids, reviews
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import name_of, row_key
 from crm_plugin.graphql.contacts import CrmContact
-from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import Window, list_field
+from crm_plugin.graphql.enums import CrmEnum
+from crm_plugin.graphql.loaders import beside
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, Window, list_field
 from crm_plugin.graphql.reviews import CrmReviewState, ReviewFields, page_of_reviews, span_of
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.reviews import Review, ReviewState, Source
@@ -23,15 +23,16 @@ from crm_plugin.shop import Actor
 _COLUMNS: Final = ("written_at", "id")
 
 
-class CrmReviewSource(graphene.Enum):
-    """Where a review was written: in the form of a request, in the storefront's account, in the shop's own form."""
+class CrmReviewSource(CrmEnum):
+    """Where a review was written."""
 
     class Meta:
         enum = Source
-
-
-def _contact(review: Review, info: Any) -> Any:
-    return loaders(info).contact.load(review.contact_id) if review.contact_id is not None else None
+        words = {
+            Source.LINK: "In the form that a request leads to.",
+            Source.ACCOUNT: "In the storefront, by a customer who has signed in.",
+            Source.SHOP: "In a form of the shop's own.",
+        }
 
 
 def _order_id(review: Review, _info: Any) -> str | None:
@@ -41,10 +42,12 @@ def _order_id(review: Review, _info: Any) -> str | None:
 class CrmModeratedReview(ReviewFields, graphene.ObjectType):
     """A review with all that staff need to decide about it."""
 
-    state = CrmReviewState(required=True)
-    source = CrmReviewSource(required=True)
-    written_at = DateTime(required=True)
-    contact = graphene.Field(CrmContact, resolver=_contact, description="Null: nobody who is known (any more).")
+    state = CrmReviewState(required=True, description="Whether others can read it.")
+    source = CrmReviewSource(required=True, description="By which way it came.")
+    written_at = DateTime(required=True, description="When its author sent it.")
+    contact = graphene.Field(
+        CrmContact, resolver=beside("contact", "contact_id"), description="Null: nobody who is known (any more)."
+    )
     order_id = graphene.ID(resolver=_order_id, description="The shop's Order; null: written without a request.")
     channel = graphene.String(
         required=True, resolver=lambda review, _info: review.shop_channel, description="Slug; empty: unknown."
@@ -52,14 +55,11 @@ class CrmModeratedReview(ReviewFields, graphene.ObjectType):
     remark = graphene.String(required=True, description="Why it was rejected; for staff.")
     moderated_at = DateTime(description="Null: nobody has decided yet.")
     moderated_by = graphene.String(required=True, description="Such as user:7; shop: in the shop's own back office.")
-    answered_by = graphene.String(required=True)
+    answered_by = graphene.String(required=True, description="Who wrote the answer, such as user:7; empty: nobody.")
 
 
-class CrmModeratedReviewConnection(Connection):
+class CrmModeratedReviewConnection(Page, node=CrmModeratedReview):
     """A page of reviews."""
-
-    class Meta:
-        node = CrmModeratedReview
 
 
 @admits(Caller.VIEWER)
@@ -75,10 +75,10 @@ def _reviews(
     if rating is not None and rating not in range(1, 6):
         raise InvalidInput("One to five stars.", field="rating")
     product_id = ids.from_global("Product", product, field="product") if product is not None else None
-    asked, window = ReviewState(state), Window.read(**page)
+    asked, window = ReviewState(state), Window.read(CrmModeratedReviewConnection, **page)
     span = span_of(window, name=asked.value, columns=_COLUMNS)
     rows = reviews.queue(asked, product_id=product_id, rating=rating, span=span)
-    return page_of_reviews(CrmModeratedReviewConnection, rows, window=window, name=asked.value, columns=_COLUMNS)
+    return page_of_reviews(rows, window=window, name=asked.value, columns=_COLUMNS)
 
 
 class ModerationQueries(graphene.ObjectType):
@@ -94,23 +94,17 @@ class ModerationQueries(graphene.ObjectType):
     )
 
 
-class _Judgement(CrmMutation):
+class _Judgement(CrmMutation, abstract=True):
     """What mutations about one review have in common."""
 
-    class Meta:
-        abstract = True
-
-    review = graphene.Field(CrmModeratedReview)
+    review = result(CrmModeratedReview)
 
 
-class CrmReviewPublish(_Judgement):
+class CrmReviewPublish(_Judgement, caller=Caller.MANAGER):
     """Let everybody read a review, one that was rejected too. Requires manage_crm."""
 
     class Arguments:
         id = graphene.ID(required=True, description="A CrmReview.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, actor: Actor, *, id: str) -> Self:
@@ -119,7 +113,7 @@ class CrmReviewPublish(_Judgement):
         return cls(review=reviews.with_pictures(found))
 
 
-class CrmReviewReject(_Judgement):
+class CrmReviewReject(_Judgement, caller=Caller.MANAGER):
     """Let nobody read a review, also one that was published. Requires manage_crm.
 
     For a reason that would hold for five stars as well: to keep bad reviews back because they are bad is against the
@@ -130,9 +124,6 @@ class CrmReviewReject(_Judgement):
         id = graphene.ID(required=True, description="A CrmReview.")
         remark = graphene.String(required=True, description="The reason, for staff; at most 500 characters.")
 
-    class Meta:
-        caller = Caller.MANAGER
-
     @classmethod
     def perform(cls, actor: Actor, *, id: str, remark: str) -> Self:
         """Reject it."""
@@ -140,15 +131,12 @@ class CrmReviewReject(_Judgement):
         return cls(review=reviews.with_pictures(found))
 
 
-class CrmReviewAnswer(_Judgement):
+class CrmReviewAnswer(_Judgement, caller=Caller.MANAGER):
     """Say something below a review; empty text takes it back. Requires manage_crm."""
 
     class Arguments:
         id = graphene.ID(required=True, description="A CrmReview.")
         text = graphene.String(required=True, description="Plain text, at most 5,000 characters.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, actor: Actor, *, id: str, text: str) -> Self:
@@ -157,7 +145,7 @@ class CrmReviewAnswer(_Judgement):
         return cls(review=reviews.with_pictures(found))
 
 
-class CrmReviewDelete(CrmMutation):
+class CrmReviewDelete(CrmMutation, caller=Caller.MANAGER):
     """Delete a review and its pictures for good: what must not be kept, or what its author takes back.
 
     Requires manage_crm.
@@ -168,9 +156,6 @@ class CrmReviewDelete(CrmMutation):
     class Arguments:
         id = graphene.ID(required=True, description="A CrmReview.")
         remark = graphene.String(required=True, description="The reason, kept in the log.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, actor: Actor, *, id: str, remark: str) -> Self:

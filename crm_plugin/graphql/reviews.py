@@ -9,49 +9,61 @@ from datetime import datetime
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import contacts, ids, reviews, shop
 from crm_plugin.contacts import Person
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits, reads
+from crm_plugin.graphql.arguments import channel_named, product_named
+from crm_plugin.graphql.enums import CrmEnum
 from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import PAGE_LIMIT, Window, list_field, page_of_places, page_of_rows, read_place
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import PAGE_LIMIT, Page, Window, list_field, page_of_places, page_of_rows, read_place
 from crm_plugin.graphql.scalars import DateTime, Decimal
 from crm_plugin.reviews import Place, ProductRating, Review, ReviewState, Shelf, Sort, Source, Span, Submission
-from crm_plugin.shop import Actor
+from crm_plugin.shop import Actor, ProductRef
 
 _GREATEST_KEY = 2**63 - 1
 
 
-class CrmReviewState(graphene.Enum):
+class CrmReviewState(CrmEnum):
     """Whether a review can be read by everybody."""
 
     class Meta:
         enum = ReviewState
+        words = {
+            ReviewState.PENDING: "Waits for staff to look at it.",
+            ReviewState.PUBLISHED: "Everybody can read it.",
+            ReviewState.REJECTED: "Only staff and its author can read it.",
+        }
 
 
-class CrmReviewSort(graphene.Enum):
-    """The order of reviews; among equal stars BEST shows the newest first, WORST the oldest."""
+class CrmReviewSort(CrmEnum):
+    """The order of reviews."""
 
     class Meta:
         enum = Sort
+        words = {
+            Sort.NEWEST: "The newest first.",
+            Sort.OLDEST: "The oldest first.",
+            Sort.BEST: "Most stars first, among equals the newest.",
+            Sort.WORST: "Fewest stars first, among equals the oldest.",
+        }
 
 
 class CrmReviewPicture(graphene.ObjectType):
     """A picture of a review."""
 
     url = graphene.String(required=True, description="Of a JPEG file.")
-    width = graphene.Int(required=True)
-    height = graphene.Int(required=True)
+    width = graphene.Int(required=True, description="In pixels.")
+    height = graphene.Int(required=True, description="In pixels.")
 
 
 class CrmMerchantAnswer(graphene.ObjectType):
     """What the merchant says to a review."""
 
     text = graphene.String(required=True, description="Plain text.")
-    answered_at = DateTime(required=True)
+    answered_at = DateTime(required=True, description="When it was last written.")
 
 
 def _id(review: Review, _info: Any) -> str:
@@ -91,7 +103,12 @@ class ReviewFields:
     is_verified = graphene.Boolean(required=True, description="The person has bought the product.")
     language = graphene.String(required=True, description="Code, such as ko; empty: unknown.")
     published_at = DateTime(description="Null: not yet.")
-    pictures = graphene.List(graphene.NonNull(CrmReviewPicture), required=True, resolver=_pictures)
+    pictures = graphene.List(
+        graphene.NonNull(CrmReviewPicture),
+        required=True,
+        resolver=_pictures,
+        description=f"Those that the author added; at most {reviews.MAX_PICTURES}.",
+    )
     answer = graphene.Field(CrmMerchantAnswer, resolver=_answer, description="Null: none.")
 
 
@@ -99,32 +116,26 @@ class CrmReview(ReviewFields, graphene.ObjectType):
     """A review that everybody can read."""
 
 
-class CrmReviewConnection(Connection):
+class CrmReviewConnection(Page, node=CrmReview):
     """A page of reviews."""
-
-    class Meta:
-        node = CrmReview
 
 
 class CrmOwnReview(ReviewFields, graphene.ObjectType):
     """A review that the caller wrote."""
 
-    state = CrmReviewState(required=True)
-    written_at = DateTime(required=True)
+    state = CrmReviewState(required=True, description="Whether others can read it.")
+    written_at = DateTime(required=True, description="When the caller sent it.")
 
 
-class CrmOwnReviewConnection(Connection):
+class CrmOwnReviewConnection(Page, node=CrmOwnReview):
     """A page of the caller's reviews, newest first."""
-
-    class Meta:
-        node = CrmOwnReview
 
 
 class CrmStarCount(graphene.ObjectType):
     """How many reviews have so many stars."""
 
-    stars = graphene.Int(required=True)
-    count = graphene.Int(required=True)
+    stars = graphene.Int(required=True, description="1 to 5.")
+    count = graphene.Int(required=True, description="Published reviews with so many.")
 
 
 def _histogram(found: Any, _info: Any) -> list[CrmStarCount]:
@@ -156,13 +167,6 @@ class CrmProductRating(graphene.ObjectType):
     language: str
 
 
-def _channel(asked: str | None) -> str:
-    channels = [known.slug for known in shop.current().channels()]
-    if asked is not None and asked not in channels:
-        raise InvalidInput(f"There is no channel {asked!r}.", field="channel", code="NOT_FOUND")
-    return channels[0] if asked is None else asked
-
-
 def _own(rating: ProductRating, *, channel: str, language: str) -> CrmProductRating:
     shown = CrmProductRating(
         product_id=ids.to_global("Product", rating.product_id), average=rating.average, count=rating.count
@@ -178,7 +182,7 @@ def _product_ratings(
     if len(product_ids) > PAGE_LIMIT:
         raise InvalidInput(f"At most {PAGE_LIMIT} products at once.", field="product_ids", code="LIMIT")
     keys = [ids.from_global("Product", one, field="product_ids") for one in product_ids]
-    slug, spoken = _channel(channel), language or shop.current().identity().language
+    slug, spoken = channel_named(channel), language or shop.current().identity().language
     found = reviews.ratings(keys)
     return [_own(found[key], channel=slug, language=spoken) for key in keys]
 
@@ -198,9 +202,9 @@ def _product_reviews(
         language=asked.get("language"),
         has_pictures=asked.get("has_pictures"),
     )
-    window, order = Window.read(**page), Sort(sort)
+    window, order = Window.read(CrmReviewConnection, **page), Sort(sort)
     rows = reviews.published(shelf, sort=order, span=span_of(window, name=order.value, columns=order.columns))
-    return page_of_reviews(CrmReviewConnection, rows, window=window, name=order.value, columns=order.columns)
+    return page_of_reviews(rows, window=window, name=order.value, columns=order.columns)
 
 
 def span_of(window: Window, *, name: str, columns: Sequence[str]) -> Span:
@@ -219,16 +223,14 @@ def span_of(window: Window, *, name: str, columns: Sequence[str]) -> Span:
     )
 
 
-def page_of_reviews(
-    connection: type[Connection], rows: Sequence[Review], *, window: Window, name: str, columns: Sequence[str]
-) -> Any:
+def page_of_reviews(rows: Sequence[Review], *, window: Window, name: str, columns: Sequence[str]) -> Any:
     """Return the page of reviews that were read in an order; a cursor is the values of its columns."""
 
     def place(row: Review) -> list[int | str]:
         values = [getattr(row, column) for column in columns]
         return [value.isoformat() if isinstance(value, datetime) else value for value in values]
 
-    return page_of_places(connection, rows, window=window, order=name, place=place)
+    return page_of_places(rows, window=window, order=name, place=place)
 
 
 def _value(column: str, value: Any) -> int | datetime:
@@ -304,28 +306,25 @@ class CrmReviewInput(graphene.InputObjectType):
     )
 
 
-class CrmReviewCreate(CrmMutation):
+class CrmReviewCreate(CrmMutation, caller=Caller.CUSTOMER):
     """Write a review of a product; one a customer, besides those that requests ask for. Requires an account."""
 
-    review = graphene.Field(CrmOwnReview)
+    review = result(CrmOwnReview)
 
     class Arguments:
-        input = CrmReviewInput(required=True)
-
-    class Meta:
-        caller = Caller.CUSTOMER
+        input = CrmReviewInput(required=True, description="The product, the stars and what is said.")
 
     @classmethod
     def perform(cls, actor: Actor, *, input: dict[str, Any]) -> Self:
         """Take it up, when the channel shows the product."""
-        product_id, variant_id, channel = _named(input)
+        ref = _shown(input)
         writer = contacts.get_or_create(Person(actor.customer_id, contacts.normalize_email(actor.email)))
         review = reviews.submit(
             Submission(
                 contact_id=writer.pk,
-                product_id=product_id,
-                variant_id=variant_id,
-                shop_channel=channel,
+                product_id=ref.product_id,
+                variant_id=ref.variant_id,
+                shop_channel=ref.shop_channel,
                 rating=input["rating"],
                 source=Source.ACCOUNT,
                 pictures=_files(input.get("pictures") or ()),
@@ -335,18 +334,15 @@ class CrmReviewCreate(CrmMutation):
         return cls(review=reviews.with_pictures(review))
 
 
-def _named(given: dict[str, Any]) -> tuple[str, str, str]:
-    """Return the product, the variant and the channel that are meant; sold out is fine."""
-    channel = _channel(given.get("channel"))
-    product_id = ids.from_global("Product", given["product_id"], field="product_id")
-    variant_id = given.get("variant_id")
-    variant = "" if variant_id is None else ids.from_global("ProductVariant", variant_id, field="variant_id")
-    offers = shop.current().offers([product_id], shop_channel=channel)
+def _shown(given: dict[str, Any]) -> ProductRef:
+    """Return what the review is about, when the channel shows it; sold out is fine."""
+    ref = product_named(given["product_id"], given.get("variant_id"), given.get("channel"))
+    offers = shop.current().offers([ref.product_id], shop_channel=ref.shop_channel)
     if not offers:
         raise InvalidInput("There is no such product in this channel.", field="product_id", code="NOT_FOUND")
-    if variant and variant not in {offer.variant_id for offer in offers}:
+    if ref.variant_id and ref.variant_id not in {offer.variant_id for offer in offers}:
         raise InvalidInput("The product has no such variant.", field="variant_id", code="NOT_FOUND")
-    return product_id, variant, channel
+    return ref
 
 
 def _files(encoded: Sequence[str]) -> list[bytes]:

@@ -21,6 +21,11 @@ def audience_arguments() -> dict[str, Any]:
     }
 
 
+def language_argument() -> Any:
+    """Return the argument that names the language of sentences for a merchant (``language_of``)."""
+    return graphene.String(description="`en` or `ko`; the merchant's own when left out.")
+
+
 def rule_of(*, definition: Any = None, segment: str | None = None) -> AudienceRule:
     """Return the rule that the arguments name.
 

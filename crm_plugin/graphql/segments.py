@@ -5,33 +5,44 @@ from __future__ import annotations
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import audience, automations
 from crm_plugin.audience import Segment, SegmentKind, SegmentState
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.arguments import row_key
+from crm_plugin.graphql.enums import CrmEnum
 from crm_plugin.graphql.loaders import Rule, loaders
 from crm_plugin.graphql.members import members_field
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_rows
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_of_rows
+from crm_plugin.graphql.rows import Row, RowChange, row_field, row_id
+from crm_plugin.graphql.rules import language_argument
 from crm_plugin.graphql.scalars import JSON, DateTime
 from crm_plugin.shop import Actor
 
 
-class CrmSegmentKind(graphene.Enum):
-    """Live: a rule, whose members are computed and follow. Static: a list, made by hand or by import."""
+class CrmSegmentKind(CrmEnum):
+    """How a segment gets its members."""
 
     class Meta:
         enum = SegmentKind
+        words = {
+            SegmentKind.LIVE: "A rule: its members are computed, and follow by themselves.",
+            SegmentKind.STATIC: "A list, made by hand, by import or by likeness.",
+        }
 
 
-class CrmSegmentState(graphene.Enum):
-    """Building: the members of the present rule are not all there yet; those of the one before still are."""
+class CrmSegmentState(CrmEnum):
+    """Whether the members of a segment are all there."""
 
     class Meta:
         enum = SegmentState
+        words = {
+            SegmentState.BUILDING: "Members of the present rule are being computed; those before stay until then.",
+            SegmentState.READY: "All members are there.",
+            SegmentState.ARCHIVED: "Put away: it follows no longer.",
+        }
 
 
 def _definition(segment: Segment, _info: Any) -> Any:
@@ -48,35 +59,29 @@ def _summary(segment: Segment, info: Any, *, language: str | None = None) -> Any
     return loaders(info).sentence.load(Rule(segment.version.pk, language, segment.version.definition))
 
 
-class CrmSegment(graphene.ObjectType):
+class CrmSegment(Row):
     """An audience with a name."""
 
-    name = graphene.String(required=True)
-    kind = CrmSegmentKind(required=True)
-    state = CrmSegmentState(required=True)
+    name = graphene.String(required=True, description="What the merchant calls it.")
+    kind = CrmSegmentKind(required=True, description="Whether it is a rule or a list.")
+    state = CrmSegmentState(required=True, description="Whether its members are all there.")
     definition = JSON(resolver=_definition, description="The rule; null: a static list.")
     version = graphene.Int(resolver=_version, description="Number of the rule in force; null: a static list.")
     summary = graphene.String(
         resolver=_summary,
         description="The rule in a plain sentence; null: a static list.",
-        language=graphene.String(description="`en` or `ko`; the merchant's own when left out."),
+        language=language_argument(),
     )
-    members_count = graphene.Int(required=True)
+    members_count = graphene.Int(required=True, description="People in it, as last computed.")
     members = members_field()
     built_at = DateTime(description="When all members were last computed from nothing.")
     error = graphene.String(required=True, description="Why the last build failed; empty when it did not.")
-    created_at = DateTime(required=True)
-    updated_at = DateTime(required=True)
-
-    class Meta:
-        interfaces = (Node,)
+    created_at = DateTime(required=True, description="When it was saved under a name.")
+    updated_at = DateTime(required=True, description="When it last changed, or could not be computed.")
 
 
-class CrmSegmentConnection(Connection):
+class CrmSegmentConnection(Page, node=CrmSegment):
     """A page of segments, newest first."""
-
-    class Meta:
-        node = CrmSegment
 
 
 @admits(Caller.VIEWER)
@@ -86,11 +91,6 @@ def _segments(_actor: Actor, _info: Any, *, kind: str | None = None, state: str 
     if kind is not None:
         rows = rows.filter(kind=kind)
     return page_of_rows(CrmSegmentConnection, rows, **page)
-
-
-@admits(Caller.VIEWER)
-def _segment(_actor: Actor, _info: Any, *, id: str) -> Segment | None:
-    return audience.segments().filter(pk=row_key("CrmSegment", id, field="id")).first()
 
 
 class SegmentQueries(graphene.ObjectType):
@@ -103,38 +103,34 @@ class SegmentQueries(graphene.ObjectType):
         kind=CrmSegmentKind(description="Only those of this kind."),
         state=CrmSegmentState(description="Only those in this state."),
     )
-    crm_segment = graphene.Field(
+    crm_segment = row_field(
         CrmSegment,
+        audience.segments,
         description="One segment; null when there is none with this id. Requires view_crm.",
-        resolver=_segment,
-        id=graphene.ID(required=True),
     )
 
 
 class CrmSegmentCreateInput(graphene.InputObjectType):
     """A new segment."""
 
-    name = graphene.String(required=True)
+    name = graphene.String(required=True, description="At most 120 characters, of no other segment in use.")
     definition = JSON(description="Who: `include` and `exclude`. Left out: a static list, to be filled.")
 
 
 class CrmSegmentUpdateInput(graphene.InputObjectType):
     """What to change; what is left out stays."""
 
-    name = graphene.String()
+    name = graphene.String(description="At most 120 characters, of no other segment in use.")
     definition = JSON(description="A new rule, of a live segment; its members are computed in the background.")
 
 
-class CrmSegmentCreate(CrmMutation):
+class CrmSegmentCreate(CrmMutation, caller=Caller.MANAGER):
     """Save an audience under a name. Requires manage_crm."""
 
-    segment = graphene.Field(CrmSegment)
+    segment = result(CrmSegment)
 
     class Arguments:
-        input = CrmSegmentCreateInput(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        input = CrmSegmentCreateInput(required=True, description="The name, and who is in it.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, input: dict[str, Any]) -> Self:
@@ -142,17 +138,14 @@ class CrmSegmentCreate(CrmMutation):
         return cls(segment=audience.create_segment(input["name"], input.get("definition")))
 
 
-class CrmSegmentUpdate(CrmMutation):
+class CrmSegmentUpdate(CrmMutation, caller=Caller.MANAGER):
     """Rename a segment, or give it another rule: the members stay until the new ones are known. Requires manage_crm."""
 
-    segment = graphene.Field(CrmSegment)
+    segment = result(CrmSegment)
 
     class Arguments:
-        id = graphene.ID(required=True)
-        input = CrmSegmentUpdateInput(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        id = row_id("CrmSegment")
+        input = CrmSegmentUpdateInput(required=True, description="What is to be different.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, id: str, input: dict[str, Any]) -> Self:
@@ -161,42 +154,31 @@ class CrmSegmentUpdate(CrmMutation):
         return cls(segment=audience.update_segment(pk, name=input.get("name"), rule=input.get("definition")))
 
 
-class CrmSegmentArchive(CrmMutation):
+class _SegmentChange(RowChange, abstract=True):
+    """A mutation that does one thing to one segment."""
+
+    kind, answer = "CrmSegment", "segment"
+    segment = result(CrmSegment)
+
+
+def _archived(pk: int) -> Segment:
+    """Archive it, unless a campaign would lose its audience."""
+    if (campaign := automations.campaign_naming("segment", pk)) is not None:
+        message = f"The campaign {campaign!r} uses this segment; change that first."
+        raise InvalidInput(message, field="id", code="IN_USE")
+    return audience.archive_segment(pk)
+
+
+class CrmSegmentArchive(_SegmentChange, caller=Caller.MANAGER):
     """Put a segment away: it follows no longer, and its name is free again. Requires manage_crm."""
 
-    segment = graphene.Field(CrmSegment)
-
-    class Arguments:
-        id = graphene.ID(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
-
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Archive it, unless a campaign would lose its audience."""
-        pk = row_key("CrmSegment", id, field="id")
-        if (campaign := automations.campaign_naming("segment", pk)) is not None:
-            message = f"The campaign {campaign!r} uses this segment; change that first."
-            raise InvalidInput(message, field="id", code="IN_USE")
-        return cls(segment=audience.archive_segment(pk))
+    change = staticmethod(_archived)
 
 
-class CrmSegmentRestore(CrmMutation):
+class CrmSegmentRestore(_SegmentChange, caller=Caller.MANAGER):
     """Take an archived live segment back; its members are computed anew. Requires manage_crm."""
 
-    segment = graphene.Field(CrmSegment)
-
-    class Arguments:
-        id = graphene.ID(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
-
-    @classmethod
-    def perform(cls, _actor: Actor, *, id: str) -> Self:
-        """Restore it."""
-        return cls(segment=audience.restore_segment(row_key("CrmSegment", id, field="id")))
+    change = staticmethod(audience.restore_segment)
 
 
 class SegmentMutations(graphene.ObjectType):

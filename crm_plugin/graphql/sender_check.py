@@ -8,23 +8,30 @@ import graphene
 
 from crm_plugin import messaging
 from crm_plugin.graphql.access import Caller, admits
+from crm_plugin.graphql.enums import CrmEnum
 from crm_plugin.graphql.rules import language_of
 from crm_plugin.messaging import PointState
 from crm_plugin.shop import Actor
 
 
-class CrmSenderPointState(graphene.Enum):
-    """Whether a point is in order; unknown: nobody answered, or it cannot be seen from here."""
+class CrmSenderPointState(CrmEnum):
+    """Whether a point is in order."""
 
     class Meta:
         enum = PointState
+        words = {
+            PointState.OK: "Nothing to do.",
+            PointState.WARNING: "It works, and could be better.",
+            PointState.FAILED: "Missing or wrong; `advice` says what to do.",
+            PointState.UNKNOWN: "Nobody answered, or it cannot be seen from here.",
+        }
 
 
 class CrmSenderPoint(graphene.ObjectType):
     """One point of the checklist."""
 
     code = graphene.String(required=True, description="Such as spf, dkim, dmarc, alignment, complaint_rate.")
-    state = graphene.Field(CrmSenderPointState, required=True)
+    state = graphene.Field(CrmSenderPointState, required=True, description="Whether it is in order.")
     title = graphene.String(required=True, description="What it is about.")
     found = graphene.String(required=True, description="What was seen: a record, a number; empty: nothing.")
     advice = graphene.String(required=True, description="What to do; empty when it is in order.")
@@ -34,15 +41,15 @@ class CrmDnsRecord(graphene.ObjectType):
     """A DNS record to publish, in the place of one of the same kind and name."""
 
     type = graphene.String(required=True, description="Such as TXT.")
-    name = graphene.String(required=True)
-    value = graphene.String(required=True)
+    name = graphene.String(required=True, description="The domain name that it stands at.")
+    value = graphene.String(required=True, description="What it says.")
 
 
 class CrmSenderCheck(graphene.ObjectType):
     """What Gmail, Yahoo and others ask of bulk senders, and how the domain of the sender's address does."""
 
     domain = graphene.String(required=True, description="In ASCII (punycode); empty: no address is set.")
-    points = graphene.List(graphene.NonNull(CrmSenderPoint), required=True)
+    points = graphene.List(graphene.NonNull(CrmSenderPoint), required=True, description="Each thing that is looked at.")
     records = graphene.List(
         graphene.NonNull(CrmDnsRecord), required=True, description="Those that are missing and can be known."
     )

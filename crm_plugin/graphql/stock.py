@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import activity, contacts, ids, shop
 from crm_plugin.activity import Awaited, WaitingList
 from crm_plugin.contacts import Person
-from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits, reads
+from crm_plugin.graphql.arguments import channel_named, product_named
 from crm_plugin.graphql.contacts import CrmContact
-from crm_plugin.graphql.loaders import loaders
+from crm_plugin.graphql.loaders import beside
 from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_list, page_of_rows
+from crm_plugin.graphql.pagination import Page, list_field, page_of_list, page_of_rows
 from crm_plugin.graphql.products import CrmProduct, products
 from crm_plugin.graphql.rules import language_of
 from crm_plugin.graphql.scalars import DateTime
-from crm_plugin.shop import Actor, Offer, ProductRef
+from crm_plugin.shop import Actor, Offer
 
 
 class CrmAwaited(graphene.ObjectType):
@@ -59,13 +58,6 @@ class OwnStockFields(graphene.ObjectType):
     )
 
 
-def _channel(given: str | None) -> str:
-    channels = [known.slug for known in shop.current().channels()]
-    if given is not None and given not in channels:
-        raise InvalidInput(f"There is no channel {given!r}.", field="channel", code="NOT_FOUND")
-    return next(iter(channels), "") if given is None else given
-
-
 def _variant(value: str) -> str:
     return ids.from_global("ProductVariant", value, field="variant_id")
 
@@ -73,7 +65,7 @@ def _variant(value: str) -> str:
 _CHANNEL = "Slug of the sales channel; left out: the shop's default one."
 
 
-class CrmStockRequest(CrmMutation):
+class CrmStockRequest(CrmMutation, caller=Caller.CUSTOMER):
     """Ask to be told when a variant can be bought again; asking twice keeps the place. Requires an account."""
 
     is_available = graphene.Boolean(description="True: it can be bought now, nothing was kept; null when refused.")
@@ -83,22 +75,15 @@ class CrmStockRequest(CrmMutation):
         variant_id = graphene.ID(required=True, description="The shop's ProductVariant.")
         channel = graphene.String(description=_CHANNEL)
 
-    class Meta:
-        caller = Caller.CUSTOMER
-
     @classmethod
     def perform(cls, actor: Actor, *, product_id: str, variant_id: str, channel: str | None = None) -> Self:
         """Let the caller wait, who needs no confirmation: the address is that of their account."""
-        ref = ProductRef(
-            product_id=ids.from_global("Product", product_id, field="product_id"),
-            shop_channel=_channel(channel),
-            variant_id=_variant(variant_id),
-        )
+        ref = product_named(product_id, variant_id, channel)
         contact = contacts.get_or_create(Person(actor.customer_id, contacts.normalize_email(actor.email)))
         return cls(is_available=activity.ask_for_stock(contact.pk, ref).is_available)
 
 
-class CrmStockRequestCancel(CrmMutation):
+class CrmStockRequestCancel(CrmMutation, caller=Caller.CUSTOMER):
     """Take the request for a variant back. Requires an account."""
 
     is_cancelled = graphene.Boolean(description="Whether there was one; null when refused.")
@@ -107,14 +92,11 @@ class CrmStockRequestCancel(CrmMutation):
         variant_id = graphene.ID(required=True, description="The shop's ProductVariant.")
         channel = graphene.String(description=_CHANNEL)
 
-    class Meta:
-        caller = Caller.CUSTOMER
-
     @classmethod
     def perform(cls, actor: Actor, *, variant_id: str, channel: str | None = None) -> Self:
         """Take it back, also for what is no longer sold."""
         contact = contacts.find(customer_id=actor.customer_id)
-        variant, shop_channel = _variant(variant_id), _channel(channel)
+        variant, shop_channel = _variant(variant_id), channel_named(channel)
         return cls(
             is_cancelled=contact is not None
             and activity.stop_waiting(contact.pk, variant_id=variant, shop_channel=shop_channel)
@@ -124,37 +106,34 @@ class CrmStockRequestCancel(CrmMutation):
 class CrmRestock(graphene.ObjectType):
     """A restock of which those who wait are being told."""
 
-    opened_at = DateTime(required=True)
+    opened_at = DateTime(required=True, description="When it could be bought again.")
     next_wave_at = DateTime(required=True, description="When the stock is read again and the next people are told.")
-    waves_count = graphene.Int(required=True)
+    waves_count = graphene.Int(required=True, description="How many times people were told so far.")
     told_count = graphene.Int(required=True, description="How many people were told so far.")
 
 
 class CrmWaitingList(graphene.ObjectType):
     """How many people wait for a variant in a channel."""
 
-    product = graphene.Field(CrmProduct, required=True)
+    product = graphene.Field(CrmProduct, required=True, description="What the variant is of.")
     variant_id = graphene.ID(required=True, description="The shop's ProductVariant.")
     channel = graphene.String(required=True, description="Slug of the sales channel.")
-    people = graphene.Int(required=True)
+    people = graphene.Int(required=True, description="How many wait, with their request confirmed.")
     since = DateTime(required=True, description="Since when the first of them waits.")
     is_available = graphene.Boolean(required=True, description="Whether it can be bought at this moment.")
     available = graphene.Int(description="Units that can be sold at this moment; null: the shop does not count them.")
     restock = graphene.Field(CrmRestock, description="Null: there is nothing to tell them of.")
 
 
-class CrmWaitingListConnection(Connection):
+class CrmWaitingListConnection(Page, node=CrmWaitingList):
     """A page of waiting lists, most people first."""
-
-    class Meta:
-        node = CrmWaitingList
 
 
 @admits(Caller.VIEWER)
 def _waiting_lists(
     _actor: Actor, _info: Any, *, channel: str | None = None, language: str | None = None, **page: Any
 ) -> Any:
-    lists = activity.waiting_lists(shop_channel="" if channel is None else _channel(channel))
+    lists = activity.waiting_lists(shop_channel="" if channel is None else channel_named(channel))
     found = page_of_list(
         CrmWaitingListConnection, lists, name=lambda one: f"{one.shop_channel}/{one.variant_id}", **page
     )
@@ -199,10 +178,6 @@ def _shown(row: WaitingList, product: CrmProduct, offer: Offer | None) -> CrmWai
     )
 
 
-def _contact(request: Any, info: Any) -> Any:
-    return loaders(info).contact.load(request.contact_id)
-
-
 def _asked_at(request: Any, _info: Any) -> Any:
     return request.queued_at
 
@@ -210,20 +185,19 @@ def _asked_at(request: Any, _info: Any) -> Any:
 class CrmWaiting(graphene.ObjectType):
     """Somebody who waits for a variant."""
 
-    contact = graphene.Field(CrmContact, required=True, resolver=_contact)
+    contact = graphene.Field(
+        CrmContact, required=True, resolver=beside("contact", "contact_id"), description="Who waits."
+    )
     asked_at = DateTime(required=True, resolver=_asked_at, description="Their place in the line.")
 
 
-class CrmWaitingConnection(Connection):
+class CrmWaitingConnection(Page, node=CrmWaiting):
     """A page of a waiting list, who is told first first."""
-
-    class Meta:
-        node = CrmWaiting
 
 
 @admits(Caller.VIEWER)
 def _waiting_list(_actor: Actor, _info: Any, *, variant_id: str, channel: str | None = None, **page: Any) -> Any:
-    rows = activity.people_waiting(variant_id=_variant(variant_id), shop_channel=_channel(channel))
+    rows = activity.people_waiting(variant_id=_variant(variant_id), shop_channel=channel_named(channel))
     return page_of_rows(CrmWaitingConnection, rows, moment="queued_at", is_oldest_first=True, **page)
 
 

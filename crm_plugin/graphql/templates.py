@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection, Node
 
 from crm_plugin import messaging
 from crm_plugin.errors import InvalidInput
@@ -15,10 +14,12 @@ from crm_plugin.graphql.access import Caller, admits
 from crm_plugin.graphql.answers import answered, errors_field
 from crm_plugin.graphql.arguments import row_key
 from crm_plugin.graphql.contacts import CrmChannel
+from crm_plugin.graphql.enums import CrmEnum
 from crm_plugin.graphql.errors import CrmError, as_payload
 from crm_plugin.graphql.messages import CrmMessageClass
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_list
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_of_list
+from crm_plugin.graphql.rows import Row
 from crm_plugin.graphql.scalars import JSON, DateTime
 from crm_plugin.messaging import MessageClass, Partial, Preview, PreviewFor, Remark, TemplateSource
 from crm_plugin.shop import Actor
@@ -27,11 +28,18 @@ _TEMPLATE = "The contents by language code, as in a Send step."
 _CLASS = "What it will be; marketing when left out."
 
 
-class CrmTemplateRemark(graphene.Enum):
+class CrmTemplateRemark(CrmEnum):
     """What is allowed, but hardly meant."""
 
     class Meta:
         enum = Remark
+        words = {
+            Remark.CLIPPED: "Mailboxes cut the mail off, and the way out at its end with it.",
+            Remark.NO_PREHEADER: "An inbox shows the beginning of the body instead.",
+            Remark.ITEMS_LEFT_OUT: "Products that cannot be shown now.",
+            Remark.NO_ITEMS: "Nothing to show: such a message would not be sent.",
+            Remark.SEVERAL_SEGMENTS: "A text message that is paid for more than once.",
+        }
 
 
 class CrmTemplatePreview(graphene.ObjectType):
@@ -39,17 +47,17 @@ class CrmTemplatePreview(graphene.ObjectType):
 
     language = graphene.String(description="The language of the contents that were chosen.")
     title = graphene.String(description="The subject or the title; empty where the channel has none.")
-    preheader = graphene.String()
+    preheader = graphene.String(description="What an inbox shows behind the subject; empty: none.")
     first_line = graphene.String(description="The 40 characters that most screens show before it is opened.")
-    text = graphene.String()
+    text = graphene.String(description="The plain text of it; of an e-mail, its text part.")
     html = graphene.String(
         description="Of an e-mail. It holds what the merchant wrote: show it only in a frame with an empty `sandbox`."
     )
     url = graphene.String(description="Where a notification leads.")
-    image_url = graphene.String()
+    image_url = graphene.String(description="The picture of a notification; empty: none.")
     size_bytes = graphene.Int(description="Of the HTML, or of the text in the bytes that count for its length.")
     segments = graphene.Int(description="In how many parts a text message goes; null where that does not matter.")
-    remarks = graphene.List(graphene.NonNull(CrmTemplateRemark))
+    remarks = graphene.List(graphene.NonNull(CrmTemplateRemark), description="What is allowed, but hardly meant.")
     errors = errors_field()
 
 
@@ -63,22 +71,16 @@ class CrmTemplateCheck(graphene.ObjectType):
     )
 
 
-class CrmPartial(graphene.ObjectType):
+class CrmPartial(Row):
     """A piece of content that templates share, written `{% render "name" %}` in them."""
 
-    name = graphene.String(required=True)
+    name = graphene.String(required=True, description="By which templates name it.")
     source = JSON(required=True, description='Liquid by language code; "" is for every other language.')
-    updated_at = DateTime(required=True)
-
-    class Meta:
-        interfaces = (Node,)
+    updated_at = DateTime(required=True, description="When it was last saved.")
 
 
-class CrmPartialConnection(Connection):
+class CrmPartialConnection(Page, node=CrmPartial):
     """A page of partials."""
-
-    class Meta:
-        node = CrmPartial
 
 
 def _name(partial: Partial) -> str:
@@ -213,7 +215,7 @@ class TemplateQueries(graphene.ObjectType):
     )
 
 
-class CrmTemplateTestSend(CrmMutation):
+class CrmTemplateTestSend(CrmMutation, caller=Caller.MANAGER):
     """Send a message to one address as a test, at most ten in a minute. It counts nowhere. Requires manage_crm."""
 
     provider_id = graphene.String(description="The provider's id of the message, where it has one.")
@@ -227,9 +229,6 @@ class CrmTemplateTestSend(CrmMutation):
         cart_ref = graphene.String(description="About this cart of the shop.")
         order_ref = graphene.String(description="About this order of the shop.")
         language = graphene.String(description="Of the contents.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(
@@ -256,17 +255,14 @@ class CrmTemplateTestSend(CrmMutation):
         return cls(provider_id=provider_id)
 
 
-class CrmPartialSave(CrmMutation):
+class CrmPartialSave(CrmMutation, caller=Caller.MANAGER):
     """Keep a partial under its name. What is published already stays as it is. Requires manage_crm."""
 
-    partial = graphene.Field(CrmPartial)
+    partial = result(CrmPartial)
 
     class Arguments:
         name = graphene.String(required=True, description="Lower-case letters, digits, - and _; at most 40.")
         source = JSON(required=True, description='Liquid by language code; "" is for every other language.')
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, name: str, source: Any) -> Self:
@@ -274,14 +270,11 @@ class CrmPartialSave(CrmMutation):
         return cls(partial=messaging.save_partial(name, source))
 
 
-class CrmPartialDelete(CrmMutation):
+class CrmPartialDelete(CrmMutation, caller=Caller.MANAGER):
     """Delete a partial. Published templates keep their copy. Requires manage_crm."""
 
     class Arguments:
-        name = graphene.String(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        name = graphene.String(required=True, description="Of a CrmPartial.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, name: str) -> Self:

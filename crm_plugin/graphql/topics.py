@@ -6,15 +6,15 @@ from typing import Any, Self
 
 import graphene
 from django.db.models import Q
-from graphene.relay import Connection, Node
 
 from crm_plugin import automations, contacts, merchant
 from crm_plugin.automations import CampaignState, EnrollmentState
 from crm_plugin.contacts import Contact, Topic
 from crm_plugin.errors import InvalidInput
 from crm_plugin.graphql.access import Caller, admits
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_list
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_of_list
+from crm_plugin.graphql.rows import Row
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.shop import Actor
 
@@ -23,14 +23,14 @@ class CrmTopicName(graphene.ObjectType):
     """What a topic is called in one language."""
 
     language = graphene.String(required=True, description="Code, such as en or ko.")
-    name = graphene.String(required=True)
+    name = graphene.String(required=True, description="What people read.")
 
 
 def _names(topic: Topic, _info: Any) -> list[CrmTopicName]:
     return [CrmTopicName(language=language, name=name) for language, name in sorted(topic.names.items())]
 
 
-class CrmTopic(graphene.ObjectType):
+class CrmTopic(Row):
     """What advertisements can be about. People refuse one and keep the others."""
 
     slug = graphene.String(required=True, description="By which campaigns name it. Never changes.")
@@ -38,25 +38,19 @@ class CrmTopic(graphene.ObjectType):
         graphene.NonNull(CrmTopicName), required=True, resolver=_names, description="What people read, by language."
     )
     position = graphene.Int(required=True, description="Topics are shown by it.")
-    created_at = DateTime(required=True)
-
-    class Meta:
-        interfaces = (Node,)
+    created_at = DateTime(required=True, description="When it was first saved.")
 
 
-class CrmTopicConnection(Connection):
+class CrmTopicConnection(Page, node=CrmTopic):
     """A page of topics."""
-
-    class Meta:
-        node = CrmTopic
 
 
 class CrmTopicChoice(graphene.ObjectType):
     """A topic, and whether a person refuses it."""
 
-    slug = graphene.String(required=True)
+    slug = graphene.String(required=True, description="By which crmTopicsUpdate names it.")
     name = graphene.String(required=True, description="In the language asked for, else the merchant's.")
-    is_refused = graphene.Boolean(required=True)
+    is_refused = graphene.Boolean(required=True, description="Whether the person wants no advertisements about it.")
 
 
 def topics_of(contact: Contact | None, *, language: str = "") -> list[CrmTopicChoice]:
@@ -93,10 +87,10 @@ class CrmTopicNameInput(graphene.InputObjectType):
     name = graphene.String(required=True, description="One line, at most 60 characters.")
 
 
-class CrmTopicSave(CrmMutation):
+class CrmTopicSave(CrmMutation, caller=Caller.MANAGER):
     """Make a topic; a second time changes its names and its place. Requires manage_crm."""
 
-    topic = graphene.Field(CrmTopic)
+    topic = result(CrmTopic)
 
     class Arguments:
         slug = graphene.String(required=True, description="Lower-case letters, digits, - and _; at most 40.")
@@ -104,9 +98,6 @@ class CrmTopicSave(CrmMutation):
             graphene.NonNull(CrmTopicNameInput), required=True, description="All names, at least one."
         )
         position = graphene.Int(description="Left out: where it is; a new one comes last.")
-
-    class Meta:
-        caller = Caller.MANAGER
 
     @classmethod
     def perform(cls, _actor: Actor, *, slug: str, names: list[dict[str, str]], position: int | None = None) -> Self:
@@ -117,16 +108,13 @@ class CrmTopicSave(CrmMutation):
         return cls(topic=contacts.save_topic(slug, names=by_language, position=position))
 
 
-class CrmTopicDelete(CrmMutation):
+class CrmTopicDelete(CrmMutation, caller=Caller.MANAGER):
     """Delete a topic that no campaign is about. Who refused it is remembered. Requires manage_crm."""
 
-    slug = graphene.String()
+    slug = graphene.String(description="Of the topic that is gone; null when refused.")
 
     class Arguments:
-        slug = graphene.String(required=True)
-
-    class Meta:
-        caller = Caller.MANAGER
+        slug = graphene.String(required=True, description="Of a CrmTopic.")
 
     @classmethod
     def perform(cls, _actor: Actor, *, slug: str) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from graphql import GraphQLError, Source, execute, parse, validate
+from graphql.execution.values import get_variable_values
+from graphql.utils.get_operation_ast import get_operation_ast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crm_plugin import shop
@@ -106,12 +109,19 @@ def _read(request: HttpRequest) -> Operation:
     if len(body) > limit:
         raise Refused(f"The body is larger than {limit} bytes.", status=413)
     try:
-        return Operation.model_validate(json.loads(body))
+        return Operation.model_validate(json.loads(body, parse_float=_finite, parse_constant=_finite))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise Refused(f"The body is not a GraphQL request. {wrong}", status=400) from None
     except (ValueError, RecursionError):
         raise Refused("The body is not JSON.", status=400) from None
+
+
+def _finite(written: str) -> float:
+    """Read a number; one that JSON does not have, or that becomes infinite here, makes the body no JSON."""
+    if not math.isfinite(number := float(written)):
+        raise ValueError(written)
+    return number
 
 
 def _limit(request: HttpRequest) -> int:
@@ -127,6 +137,7 @@ def _execute(request: HttpRequest, operation: Operation) -> JsonResponse:
         limits.check(document, variables)
         if errors := validate(schema, document):
             return _answer({"errors": [_error(error) for error in errors]}, status=400)
+        _refuse_unreadable(schema, document, operation)
         result = execute(
             schema,
             document,
@@ -134,6 +145,8 @@ def _execute(request: HttpRequest, operation: Operation) -> JsonResponse:
             variable_values=variables,
             operation_name=operation.operation_name,
         )
+    except Refused:
+        raise
     except RecursionError:
         raise Refused("The query is nested too deeply.", status=400) from None
     except Exception as error:  # noqa: BLE001 - a wrong variable is told, all else is logged, and both are answered
@@ -142,6 +155,22 @@ def _execute(request: HttpRequest, operation: Operation) -> JsonResponse:
     if result.errors:
         content = {"errors": [_error(error) for error in result.errors], **content}
     return _answer(content, status=400 if result.invalid else 200)
+
+
+def _refuse_unreadable(schema: Any, document: Any, operation: Operation) -> None:
+    """Refuse variables of other types than were declared; graphene fails on some of them, such as [] for an Int.
+
+    Raises:
+        GraphQLError: naming the variable, where GraphQL itself finds it.
+        Refused: otherwise.
+    """
+    chosen = get_operation_ast(document, operation.operation_name)
+    try:
+        get_variable_values(schema, (chosen and chosen.variable_definitions) or [], operation.variables or {})
+    except GraphQLError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a scalar trips over, it is the caller's value
+        raise Refused("A variable has a value of another type than the query declares.", status=400) from None
 
 
 def _error(error: Exception) -> dict[str, Any]:

@@ -16,16 +16,13 @@ from crm_plugin.shop import Actor, Fact, FactKind
 _VISITOR_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
-class CrmVisitorIdentify(CrmMutation):
+class CrmVisitorIdentify(CrmMutation, caller=Caller.CUSTOMER):
     """Say that the caller uses this browser: what it did unnamed becomes the caller's history. Requires an account."""
 
     is_identified = graphene.Boolean(description="True when it was taken down; null when refused.")
 
     class Arguments:
         visitor_id = graphene.String(required=True, description="The id that crm.js keeps for the browser.")
-
-    class Meta:
-        caller = Caller.CUSTOMER
 
     @classmethod
     def perform(cls, actor: Actor, *, visitor_id: str) -> Self:

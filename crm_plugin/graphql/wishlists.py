@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import graphene
-from graphene.relay import Connection
 
 from crm_plugin import shop
 from crm_plugin.errors import InvalidInput
@@ -21,8 +20,8 @@ from crm_plugin.graphql.likes import (
     refusing_unknown_list,
 )
 from crm_plugin.graphql.loaders import loaders
-from crm_plugin.graphql.mutation import CrmMutation
-from crm_plugin.graphql.pagination import list_field, page_of_list
+from crm_plugin.graphql.mutation import CrmMutation, result
+from crm_plugin.graphql.pagination import Page, list_field, page_of_list
 from crm_plugin.graphql.scalars import DateTime
 from crm_plugin.shop import Actor, Like, Wishlist
 
@@ -61,17 +60,17 @@ def _count(wishlist: Wishlist, info: Any) -> Any:
 class CrmWishlist(graphene.ObjectType):
     """A named list of a customer's."""
 
-    id = graphene.ID(required=True, resolver=_id)
+    id = graphene.ID(required=True, resolver=_id, description="A CrmWishlist.")
     name = graphene.String(required=True, description="Empty: the default list, as long as nobody named it.")
     is_default = graphene.Boolean(
         required=True, resolver=_is_default, description="Everybody has this one, and it is never deleted."
     )
-    is_public = graphene.Boolean(required=True)
+    is_public = graphene.Boolean(required=True, description="Whether anybody who has its key can read it.")
     key = graphene.String(
         resolver=_key, description="For a link of the storefront's: who has it reads the list. Null: it is not public."
     )
     created_at = DateTime(description="Null: the default list, as long as nobody changed it.")
-    likes_count = graphene.Int(required=True, resolver=_count)
+    likes_count = graphene.Int(required=True, resolver=_count, description="Products and variants on it.")
     likes = list_field(CrmLikeConnection, description="What is on it, newest first.", resolver=_likes)
 
 
@@ -95,11 +94,8 @@ class CrmSharedLike(WishedFields, graphene.ObjectType):
     """A product, or one variant of it, on a public list."""
 
 
-class CrmSharedLikeConnection(Connection):
+class CrmSharedLikeConnection(Page, node=CrmSharedLike):
     """A page of what is on a public list, newest first."""
-
-    class Meta:
-        node = CrmSharedLike
 
 
 def _shared_likes(wishlist: Wishlist, _info: Any, **page: Any) -> Any:
@@ -115,7 +111,7 @@ def _shared_likes(wishlist: Wishlist, _info: Any, **page: Any) -> Any:
 class CrmSharedWishlist(graphene.ObjectType):
     """A list that its owner made public: its name and what is on it, never whose it is."""
 
-    name = graphene.String(required=True)
+    name = graphene.String(required=True, description="As its owner named it; empty: the default list, not named.")
     likes = list_field(CrmSharedLikeConnection, description="What is on it, newest first.", resolver=_shared_likes)
 
 
@@ -133,7 +129,7 @@ class WishlistQueries(graphene.ObjectType):
         CrmSharedWishlist,
         description="A public list; null when no public list has this key. Open to anybody.",
         resolver=_public_list,
-        key=graphene.String(required=True),
+        key=graphene.String(required=True, description="As `CrmWishlist.key` gives it to the owner."),
     )
 
 
@@ -144,17 +140,14 @@ def _name(text: str) -> str:
     return name
 
 
-class CrmWishlistCreate(CrmMutation):
+class CrmWishlistCreate(CrmMutation, caller=Caller.CUSTOMER):
     """Make another list of the caller's. Requires an account."""
 
-    wishlist = graphene.Field(CrmWishlist)
+    wishlist = result(CrmWishlist)
 
     class Arguments:
-        name = graphene.String(required=True)
+        name = graphene.String(required=True, description=f"1 to {LONGEST_NAME} characters on one line.")
         is_public = graphene.Boolean(description="Left out: only the caller sees it.")
-
-    class Meta:
-        caller = Caller.CUSTOMER
 
     @classmethod
     def perform(cls, actor: Actor, *, name: str, is_public: bool | None = None) -> Self:
@@ -166,18 +159,15 @@ class CrmWishlistCreate(CrmMutation):
         return cls(wishlist=made)
 
 
-class CrmWishlistUpdate(CrmMutation):
+class CrmWishlistUpdate(CrmMutation, caller=Caller.CUSTOMER):
     """Rename a list of the caller's, make it public or private. Requires an account."""
 
-    wishlist = graphene.Field(CrmWishlist)
+    wishlist = result(CrmWishlist)
 
     class Arguments:
-        id = graphene.ID(required=True)
+        id = graphene.ID(required=True, description="A CrmWishlist of the caller's.")
         name = graphene.String(description="Left out: as it was.")
         is_public = graphene.Boolean(description="Left out: as it was.")
-
-    class Meta:
-        caller = Caller.CUSTOMER
 
     @classmethod
     def perform(cls, actor: Actor, *, id: str, name: str | None = None, is_public: bool | None = None) -> Self:
@@ -188,14 +178,11 @@ class CrmWishlistUpdate(CrmMutation):
         return cls(wishlist=changed)
 
 
-class CrmWishlistDelete(CrmMutation):
+class CrmWishlistDelete(CrmMutation, caller=Caller.CUSTOMER):
     """Delete a list of the caller's with what is on it; the default one is emptied. Requires an account."""
 
     class Arguments:
-        id = graphene.ID(required=True)
-
-    class Meta:
-        caller = Caller.CUSTOMER
+        id = graphene.ID(required=True, description="A CrmWishlist of the caller's.")
 
     @classmethod
     def perform(cls, actor: Actor, *, id: str) -> Self:

@@ -11,8 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from crm_plugin import contacts, messaging
 from crm_plugin.contacts import ChannelKind, Confirmation
 from crm_plugin.http import clients, pages
-from crm_plugin.http.branding import brand
-from crm_plugin.http.confirm_wording import CATALOGUES
 from crm_plugin.http.doors import not_found, public
 
 
@@ -31,19 +29,12 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 def _page(request: HttpRequest, standing: Confirmation, channel: str, language: str) -> HttpResponse:
     words = pages.words_for(request, language)
-    ours = CATALOGUES[words.language]
-    titles = {
-        Confirmation.OPEN: (ours.title, ours.question),
-        Confirmation.DONE: (ours.done_title, ours.done),
-        Confirmation.EXPIRED: (ours.expired_title, ours.expired),
-        Confirmation.GONE: (ours.gone_title, ours.gone),
+    ours = words.confirming
+    told = {
+        Confirmation.OPEN: ours.ask,
+        Confirmation.DONE: ours.done,
+        Confirmation.EXPIRED: ours.expired,
+        Confirmation.GONE: ours.gone,
     }
-    title, text = titles[standing]
-    filled = {"sender": brand().sender, "matter": words.matters[channel], "date": pages.today(words)}
-    values = {
-        "title": title,
-        "text": text.format(**filled),
-        "is_open": standing is Confirmation.OPEN,
-        "confirming": ours,
-    }
-    return pages.render("confirm.html", words, values)
+    filled = {"matter": words.matters[channel], "date": pages.today(words)}
+    return pages.tell(told[standing], words, filled, is_open=standing is Confirmation.OPEN)

@@ -1,24 +1,30 @@
-"""A CSV file of people or products: whoever has the signed link gets it, once, within five minutes of asking for it."""
+"""The file of an export, to whoever has the signed link: once, within five minutes of asking for it.
+
+People or products are a CSV file, all that is kept about one person is a JSON file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from crm_plugin import audience, clock, shop
+from crm_plugin import audience, clock, persons, shop
+from crm_plugin.audience import Export
 from crm_plugin.errors import CRMError
 from crm_plugin.http.doors import not_found, public
 
 #: Rows read, written and sent on at once.
 _ROWS: Final = 1_000
+_TYPES: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 _Rows = Iterator[Sequence[str]]
+T = TypeVar("T")
 
 
 @public("GET")
@@ -31,16 +37,14 @@ def export(request: HttpRequest, token: str) -> HttpResponseBase:
     found = audience.claim_export(pk) if clock.now() < expires_at else None
     if found is None:
         return _gone("This link has been used, or is older than five minutes. Export again.")
-    rows = audience.product_rows(found) if "products" in found.what else audience.export_rows(found)
     try:
-        first = _piece(rows)
+        chunks, kind = (_person(found), "json") if "person" in found.what else (_table(found), "csv")
     except CRMError as error:
         return _gone(f"This can no longer be exported: {error}")
-    chunks = _chunks(pk, first, rows)
     return StreamingHttpResponse(
         _one_at_a_time(chunks) if isinstance(request, ASGIRequest) else chunks,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="crm-export-{pk}.csv"'},
+        content_type=_TYPES[kind],
+        headers={"Content-Disposition": f'attachment; filename="crm-export-{pk}.{kind}"'},
     )
 
 
@@ -48,7 +52,21 @@ def _gone(message: str) -> HttpResponse:
     return HttpResponse(f"{message}\n", status=410, content_type="text/plain; charset=utf-8")
 
 
-def _piece(rows: _Rows) -> list[Sequence[str]]:
+def _person(export: Export) -> Iterator[bytes]:
+    copy = persons.Copy(export.what["person"])
+    lines = iter(copy)
+    while piece := _piece(lines):
+        yield "".join(piece).encode()
+    with shop.current().writable():
+        audience.finish_export(export.pk, copy.rows_count)
+
+
+def _table(export: Export) -> Iterator[bytes]:
+    rows = audience.product_rows(export) if "products" in export.what else audience.export_rows(export)
+    return _chunks(export.pk, _piece(rows), rows)
+
+
+def _piece(rows: Iterator[T]) -> list[T]:
     """Read the next rows inside the shop's permission, which ends with the view, before most of them are read."""
     with shop.current().writable():
         return list(islice(rows, _ROWS))

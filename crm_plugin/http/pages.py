@@ -14,9 +14,9 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 from crm_plugin import clock, merchant, shop
 from crm_plugin.http.branding import brand, origin_of
-from crm_plugin.http.wording import Wording, wording
+from crm_plugin.http.wording import Page, Wording, wording
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
 #: A header is not read further.
 _LONGEST_HEADER = 500
 
@@ -44,9 +44,27 @@ def render(name: str, words: Wording, values: Mapping[str, Any], *, images: Coll
     """
     ours = brand()
     origins = sorted({ours.logo_origin, *map(origin_of, images)} - {""})
-    policy = f"{_POLICY}; img-src {' '.join(origins)}" if origins else _POLICY
+    # The merchant looks at the pages inside the dashboard; nobody else may lay something over a button.
+    embedders = shop.current().operator().dashboard_origins or ("'none'",)
+    policy = f"{_POLICY}; frame-ancestors {' '.join(embedders)}"
+    if origins:
+        policy += f"; img-src {' '.join(origins)}"
     page = _template(name).render(Context({**values, "brand": ours, "words": words}))
     return HttpResponse(page, headers={"Content-Security-Policy": policy})
+
+
+def tell(page: Page, words: Wording, filled: Mapping[str, str], **values: Any) -> HttpResponse:
+    """Return a page that says one thing; it has a button when it is a question.
+
+    Args:
+        page: what it says.
+        words: in the language that the page is in.
+        filled: what its text names in braces, besides the sender.
+        **values: ``is_open``: it is a question; ``link`` and ``link_url``: what leads on from one that is none.
+    """
+    text = page.text.format(**{"sender": brand().sender, **filled})
+    shown = {"title": page.title, "text": text, "button": page.button, "otherwise": page.otherwise, **values}
+    return render("question.html", words, shown)
 
 
 @cache

@@ -116,22 +116,22 @@ class _Page:
         filled = {"sender": self.sender, "date": pages.today(self.words), "matter": self.words.all_matters}
         if choices is contacts.NOTHING_AT_ALL:  # a second time too: it is so
             leaving = self.words.unsubscribing
-            return Result(title=leaving.done_title, text=leaving.done.format(**filled))
+            return Result(title=leaving.done.title, text=leaving.done.text.format(**filled))
         if not changes:
-            return Result(title=words.unchanged_title, text=words.unchanged)
-        text = words.saved.format(**filled)
-        return Result(title=words.saved_title, text=text, lines=tuple(map(self._line, changes)))
+            return Result(title=words.unchanged.title, text=words.unchanged.text)
+        text = words.saved.text.format(**filled)
+        return Result(title=words.saved.title, text=text, lines=tuple(map(self._line, changes)))
 
     def render(self, result: Result | None) -> HttpResponse:
         """Return the page."""
         values = {
             "is_somebody": True,
             "result": result,
-            "intro": self.words.preferring.intro.format(sender=self.sender),
+            "intro": self.words.preferring.ask.text.format(sender=self.sender),
             "channels": self.channels,
             "topics": self.topics,
             "agreement": self.agreement,
-            "nothing": self.words.preferring.nothing.format(sender=self.sender),
+            "nothing": self.words.preferring.nothing.text.format(sender=self.sender),
         }
         return pages.render("preferences.html", self.words, values)
 

@@ -10,9 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from crm_plugin import activity
 from crm_plugin.activity import Receipt
 from crm_plugin.http import pages
-from crm_plugin.http.branding import brand
 from crm_plugin.http.doors import not_found, public
-from crm_plugin.http.receipt_wording import CATALOGUES
 
 
 @public("GET", "HEAD", "POST")
@@ -30,17 +28,8 @@ def receipt(request: HttpRequest, token: str) -> HttpResponse:
 
 def _page(request: HttpRequest, found: Receipt, *, is_confirmed: bool) -> HttpResponse:
     words = pages.words_for(request, found.order.language if found.order else "")
-    ours = CATALOGUES[words.language]
-    title, text = ours.title, ours.question
+    ours = words.receiving
     if found.order is None:
-        title, text = ours.gone_title, ours.gone
-    elif is_confirmed:
-        title, text = ours.done_title, ours.done
-    filled = {"sender": brand().sender, "number": found.order.number if found.order else ""}
-    values = {
-        "title": title,
-        "text": text.format(**filled),
-        "is_open": found.order is not None and not is_confirmed,
-        "confirming": ours,
-    }
-    return pages.render("confirm.html", words, values)
+        return pages.tell(ours.gone, words, {})
+    filled = {"number": found.order.number}
+    return pages.tell(ours.done if is_confirmed else ours.ask, words, filled, is_open=not is_confirmed)

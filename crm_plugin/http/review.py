@@ -19,8 +19,7 @@ from crm_plugin.errors import InvalidInput, NotFound
 from crm_plugin.http import clients, pages
 from crm_plugin.http.branding import brand
 from crm_plugin.http.doors import not_found, public
-from crm_plugin.http.review_wording import CATALOGUES, Reviewing
-from crm_plugin.http.wording import Wording
+from crm_plugin.http.wording import Page, Reviewing, Wording
 from crm_plugin.reviews import AlreadyReviewed, Link, LinkState, Review, ReviewState, Source, Submission
 from crm_plugin.shop import ProductCard, ProductRef
 
@@ -137,7 +136,7 @@ class _Page:
         ref = ProductRef(link.product_id, link.shop_channel, link.variant_id)
         whole = ProductRef(link.product_id, link.shop_channel)
         cards = shop.current().product_cards({ref, whole}, language=words.language)
-        return cls(words=words, ours=CATALOGUES[words.language], card=cards.get(ref) or cards.get(whole))
+        return cls(words=words, ours=words.reviewing, card=cards.get(ref) or cards.get(whole))
 
     def form(self, typed: Mapping[str, Any], wrong: Mapping[str, str] | None = None) -> HttpResponse:
         """Return the form with what was typed already."""
@@ -151,7 +150,16 @@ class _Page:
             note=self.ours.note.format(sender=brand().sender),
             wrong=wrong or {},
         )
-        return self._render(self.ours.title, self.ours.intro, form=shown, status=422 if wrong else 200)
+        image = [shown.image_url] if shown.image_url else []
+        values = {
+            "title": self.ours.ask.title,
+            "text": self.ours.ask.text.format(product=self._product),
+            "form": shown,
+            "reviewing": self.ours,
+        }
+        answer = pages.render("review.html", self.words, values, images=image)
+        answer.status_code = 422 if wrong else 200
+        return answer
 
     def wrong(self, error: InvalidInput) -> dict[str, str]:
         """Return what to say of a refusal, by the field of the form."""
@@ -169,16 +177,15 @@ class _Page:
 
     def thanks(self, kept: Review) -> HttpResponse:
         """Return the page after the review was kept."""
-        text = self.ours.published if kept.state == ReviewState.PUBLISHED else self.ours.done
-        return self._render(self.ours.done_title, text)
+        done = self.ours.done
+        return self._tell(
+            Page(title=done.title, text=self.ours.published) if kept.state == ReviewState.PUBLISHED else done
+        )
 
     def instead(self, state: LinkState) -> HttpResponse:
         """Return the page of a link with which nothing can be written."""
-        said = {
-            LinkState.REVIEWED: (self.ours.already_title, self.ours.already),
-            LinkState.EXPIRED: (self.ours.expired_title, self.ours.expired),
-        }
-        return self._render(*said.get(state, (self.ours.gone_title, self.ours.gone)))
+        told = {LinkState.REVIEWED: self.ours.already, LinkState.EXPIRED: self.ours.expired}
+        return self._tell(told.get(state, self.ours.gone))
 
     def too_often(self, request: HttpRequest, seconds: int) -> HttpResponse:
         """Return the form again: nothing of it is lost."""
@@ -198,10 +205,9 @@ class _Page:
             for number, name in reversed(list(enumerate(self.ours.stars, start=1)))
         )
 
-    def _render(self, title: str, text: str, *, form: _Form | None = None, status: int = 200) -> HttpResponse:
-        filled = {"product": self.card.name if self.card else "", "sender": brand().sender}
-        values = {"title": title, "text": text.format(**filled), "form": form, "reviewing": self.ours}
-        image = form.image_url if form else ""
-        answer = pages.render("review.html", self.words, values, images=[image] if image else [])
-        answer.status_code = status
-        return answer
+    def _tell(self, page: Page) -> HttpResponse:
+        return pages.tell(page, self.words, {"product": self._product})
+
+    @property
+    def _product(self) -> str:
+        return self.card.name if self.card else ""

@@ -20,11 +20,10 @@ from crm_plugin.contacts import ChannelKind, Person
 from crm_plugin.errors import InvalidInput
 from crm_plugin.guard import guarded
 from crm_plugin.http import clients, pages, storefront
-from crm_plugin.http.branding import brand
 from crm_plugin.http.doors import not_found, public
 from crm_plugin.http.events import Email, Product, Variant
 from crm_plugin.http.shopfront import Shopfront
-from crm_plugin.http.stock_wording import CATALOGUES
+from crm_plugin.http.wording import Page
 from crm_plugin.messaging import Notice
 from crm_plugin.shop import ProductCard, ProductRef
 
@@ -77,7 +76,7 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     return _page(request, ask, "cancel" if is_open else "cancelled", is_open=is_open)
 
 
-#: What the page says, by how it stands: the names of the fields of ``stock_wording``.
+#: What the page says, by how it stands: the names of the fields of ``wording.Stock``.
 _CONFIRMING: Final = {
     AskStanding.OPEN: "confirm",
     AskStanding.DONE: "confirmed",
@@ -155,17 +154,8 @@ def _card(ref: ProductRef, language: str) -> ProductCard | None:
 
 def _page(request: HttpRequest, ask: Ask, what: str, *, is_open: bool) -> HttpResponse:
     words = pages.words_for(request, ask.language)
-    ours = CATALOGUES[words.language]
     card = None if ask.ref is None else _card(ask.ref, words.language)
-    told = getattr(ours, what)
-    filled = {"sender": brand().sender, "product": ours.product if card is None else card.name}
-    values = {
-        "title": told.title,
-        "text": told.text.format(**filled),
-        "button": told.button,
-        "otherwise": told.otherwise,
-        "is_open": is_open,
-        "product_url": "" if card is None or is_open else card.url,
-        "look": ours.look,
-    }
-    return pages.render("stock.html", words, values)
+    filled = {"product": words.stock.product if card is None else card.name}
+    url = "" if card is None else card.url
+    page: Page = getattr(words.stock, what)
+    return pages.tell(page, words, filled, is_open=is_open, link=words.stock.look, link_url=url)

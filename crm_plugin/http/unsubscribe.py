@@ -62,8 +62,8 @@ def _page(words: Wording, whose: messaging.Addressee | None, *, is_done: bool, i
         "matter": words.all_matters if is_everything else words.matters[channel],
     }
     values = {
-        "question": words.unsubscribing.question.format(**filled),
-        "done": words.unsubscribing.done.format(**filled),
+        "question": words.unsubscribing.ask.text.format(**filled),
+        "done": words.unsubscribing.done.text.format(**filled),
         "is_done": is_done,
         "preferences_path": messaging.preferences_path(whose) if whose and not whose.is_erased else "",
     }

@@ -31,6 +31,7 @@ urlpatterns = [
     path("push/subscribe/", push.subscribe, name="push-subscribe"),
     path("push/unsubscribe/", push.unsubscribe, name="push-unsubscribe"),
     path("export/<str:token>.csv", export.export, name="export"),
+    path("export/<str:token>.json", export.export, name="export-person"),
     path("click/<str:token>/", tracking.click, name="click"),
     path("open/<str:token>.gif", tracking.opened, name="open"),
     path("likes/", likes.likes, name="likes"),

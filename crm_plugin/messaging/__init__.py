@@ -11,6 +11,7 @@ Where to start: ``delivery.deliver`` is the loop, ``outbox`` the queue, ``templa
 
 from crm_plugin.messaging.advertising import Advert, advertises
 from crm_plugin.messaging.channels import missing_provider
+from crm_plugin.messaging.copying import copy_of
 from crm_plugin.messaging.declared import attributes_named
 from crm_plugin.messaging.deliverability import (
     ChannelFigures,
@@ -24,6 +25,7 @@ from crm_plugin.messaging.deliverability import (
 from crm_plugin.messaging.delivery import deliver, sweep
 from crm_plugin.messaging.devices import Subscription, read_subscription, read_token
 from crm_plugin.messaging.foreseeing import Foresight, Outlook
+from crm_plugin.messaging.forgetting import forget_past
 from crm_plugin.messaging.gates import Planned
 from crm_plugin.messaging.hosted import night_ban, preferences_path
 from crm_plugin.messaging.inbox import clear_notes, mark_read, notes_of, unread_count
@@ -142,6 +144,7 @@ __all__ = [
     "clear_notes",
     "confirmation_path",
     "consents_by_purchase",
+    "copy_of",
     "delete_partial",
     "deliver",
     "deliver_calls",
@@ -150,6 +153,7 @@ __all__ = [
     "enqueue_notices",
     "forget",
     "forget_counts",
+    "forget_past",
     "forget_receipts",
     "keep",
     "lag",

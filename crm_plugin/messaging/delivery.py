@@ -18,6 +18,7 @@ from django.db import OperationalError, connection, transaction
 from crm_plugin import clock, contacts, merchant
 from crm_plugin.conf import settings
 from crm_plugin.contacts import ChannelKind, Reach
+from crm_plugin.loops import is_on
 from crm_plugin.merchant import Merchant
 from crm_plugin.messaging import channels, outbox
 from crm_plugin.messaging.channels import Channel, ChannelDown, Envelope, HandOut, Receipt, Sender
@@ -27,6 +28,7 @@ from crm_plugin.messaging.inbox import keep_notes
 from crm_plugin.messaging.models import MessageClass, MessageState
 from crm_plugin.messaging.outbox import Claimed, Delivered, Marking, Settlement
 from crm_plugin.messaging.outcomes import Go, Hold, Reason, Skip, Verdict
+from crm_plugin.messaging.retelling import retell
 from crm_plugin.messaging.tracking import store_links
 from crm_plugin.money import Money
 
@@ -35,6 +37,8 @@ Report = Callable[[Sequence[Delivered]], None]
 
 #: Tries at writing down what became of a chunk.
 WRITE_ATTEMPTS = 3
+#: While blocked addresses cannot be recognised, advertisements are looked at again so often.
+KEY_SECONDS = 300.0
 #: The longest that a provider's Retry-After is believed.
 LONGEST_WAIT_SECONDS = 3_600.0
 
@@ -60,6 +64,7 @@ def deliver(claimed: Sequence[Claimed], *, verdicts: Mapping[int, Verdict], on_o
         on_outcomes: called with the messages that reached a final state, inside the transaction that writes it;
             several times, each message once (again when that transaction was rolled back).
     """
+    verdicts = _while_key_is_kept(claimed, verdicts)
     composed, links = compose(claimed, verdicts=verdicts)
     _settle([settled for one in composed if (settled := _early(one)) is not None], on_outcomes)
     store_links(links)
@@ -73,6 +78,19 @@ def deliver(claimed: Sequence[Claimed], *, verdicts: Mapping[int, Verdict], on_o
     for kind in dict.fromkeys(one.claimed.channel for one in parcels):
         sent += _Hand.of(kind, us, on_outcomes).out([one for one in parcels if one.claimed.channel == kind])
     return sent
+
+
+def _while_key_is_kept(claimed: Sequence[Claimed], verdicts: Mapping[int, Verdict]) -> Mapping[int, Verdict]:
+    """Hold the advertisements when the key of digests has changed: nobody knows then which addresses are blocked."""
+    if contacts.is_key_kept():
+        return verdicts
+    hold = Hold(clock.now() + timedelta(seconds=KEY_SECONDS), Reason.KEY_CHANGED)
+    held = {
+        one.message_id: hold
+        for one in claimed
+        if one.message_class == MessageClass.MARKETING and isinstance(verdicts[one.message_id], Go)
+    }
+    return {**verdicts, **held}
 
 
 def sweep(limit: int) -> list[Delivered]:
@@ -126,11 +144,17 @@ class _Hand:
         return cls(kind, channels.get(kind), us, on_outcomes, sender, us.price_list)
 
     def out(self, parcels: Sequence[_Parcel]) -> int:
-        """Return how many were taken. When the provider is away, everything left is put off."""
+        """Return how many were taken. When the provider is away, everything left is put off.
+
+        When the operator switches the CRM off meanwhile, what is left waits in line as if nobody had claimed it.
+        """
         sent = 0
         size = max(settings().handout_batch, self.channel.batch_size)
         try:
             for at, chunk in _chunks(parcels, size):
+                if not is_on():
+                    _settle([_given_back(one) for one in parcels[at:]], self.on_outcomes)
+                    break
                 try:
                     self.channel.open()
                 except ChannelDown as error:
@@ -171,6 +195,7 @@ class _Hand:
                 keep_notes([(one.claimed, one.letter.content) for one, _, receipt in receipts if receipt.is_delivered])
             if final := outbox.settle([self._outcome(one, receipt) for one, _, receipt in receipts]):
                 self.on_outcomes(final)
+            retell([one.claimed.message_id for one, *_ in receipts if one.claimed.enrollment_id is None])
 
     def _admit(self, chunk: Sequence[_Parcel], lease_until: datetime) -> list[tuple[_Parcel, Reach]]:
         """Pass the chunk through the gates and commit what goes as ``sending``; return that."""
@@ -278,6 +303,11 @@ def _marking(parcel: _Parcel, reach: Reach) -> Marking:
         subject=letter.content.title,
         form=letter.content.form,
     )
+
+
+def _given_back(parcel: _Parcel) -> Settlement:
+    """Leave a message as it was before it was claimed."""
+    return Settlement(claimed=parcel.claimed, state=MessageState.QUEUED)
 
 
 def _wait_for_provider(parcel: _Parcel, detail: str, retry_seconds: float | None = None) -> Settlement:

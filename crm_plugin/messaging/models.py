@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q, Value
+from django.db.models.functions import Now
 
 from crm_plugin.contacts import ChannelKind
 
@@ -257,12 +258,17 @@ class SendingCount(models.Model):
 
 
 class Link(models.Model):
-    """A url that messages link to. A click redirects only to a stored url."""
+    """A url that messages link to. A click redirects only to a stored url.
+
+    ``used_at``: when a message with it was last written, to the day; one that no young message has is deleted.
+    """
 
     digest = models.CharField(max_length=32, primary_key=True)
     url = models.TextField()
+    used_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = (models.Index(fields=("used_at",), name="crm_link_used"),)
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -275,8 +281,13 @@ class ShortLink(models.Model):
     code = models.CharField(max_length=12, primary_key=True)
     message_public_id = models.UUIDField()
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="+", db_index=False)
+    created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = (
+            models.Index(fields=("created_at",), name="crm_short_link_created"),
+            models.Index(fields=("link",), name="crm_short_link_of_link"),
+        )
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -319,6 +330,7 @@ class WebhookCall(models.Model):
         constraints = (models.UniqueConstraint(fields=("enrollment", "step_id"), name="crm_call_once"),)
         indexes = (
             models.Index(fields=("due_at", "id"), condition=Q(state__in=("queued", "sending")), name="crm_call_due"),
+            models.Index(fields=("finished_at",), condition=Q(finished_at__isnull=False), name="crm_call_over"),
         )
         default_permissions = ()
 

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     NOTHING_TO_REVIEW = "nothing_to_review"
     CONNECTION_LOST = "connection_lost"
     LEASE_EXPIRED = "lease_expired"
+    KEY_CHANGED = "key_changed"
 
 
 @dataclass(frozen=True, slots=True)

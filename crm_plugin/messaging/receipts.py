@@ -29,6 +29,7 @@ from crm_plugin.messaging import bounces
 from crm_plugin.messaging.models import DeliveryReceipt, Message, MessageState, ReceiptKind
 from crm_plugin.messaging.outbox import Delivered
 from crm_plugin.messaging.outcomes import Reason
+from crm_plugin.messaging.retelling import retell
 from crm_plugin.money import Money
 
 logger = logging.getLogger(__name__)
@@ -129,14 +130,17 @@ def settle_receipts(limit: int) -> tuple[int, list[Delivered]]:
     desk.note_arrivals(rows)
     failed: list[Delivered] = []
     settled: list[int] = []
+    waiting: list[DeliveryReceipt] = []
     for row in rows:
         found = desk.settle(row)
         if found is None:
-            _put_off(row, now)
+            row.look_at = _next_look(row, now)
+            waiting.append(row)
         else:
             settled.append(row.pk)
             failed += found
     DeliveryReceipt.objects.filter(pk__in=settled).update(settled_at=now, address="", detail="")
+    DeliveryReceipt.objects.bulk_update(waiting, ["look_at"])
     return len(rows), failed
 
 
@@ -165,10 +169,10 @@ def _fit(text: str, length: int) -> str:
     return text.replace("\0", "")[:length]
 
 
-def _put_off(row: DeliveryReceipt, now: datetime) -> None:
+def _next_look(row: DeliveryReceipt, now: datetime) -> datetime:
     at = now + max(LOOK_AGAIN, (now - row.created_at) / 2)
     last = row.created_at + GIVE_UP_AFTER
-    DeliveryReceipt.objects.filter(pk=row.pk).update(look_at=min(at, last) if now < last else at)
+    return min(at, last) if now < last else at
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +288,7 @@ def _fail(row: DeliveryReceipt, message: Message) -> list[Delivered]:
             mine.filter(state=MessageState.FAILED, reason=Reason.UNDELIVERED).update(**values)
         return []
     if message.enrollment_id is None:
+        retell([message.pk])
         return []
     outcome = Delivered(
         message_id=message.pk,

@@ -9,10 +9,11 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from html import unescape
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
@@ -30,6 +31,14 @@ CLICK, OPEN, UNSUBSCRIBE, PREFERENCES = "click", "open", "unsubscribe", "prefere
 #: 62 ** 10 codes: nobody finds one by trying.
 CODE_LENGTH = 10
 _LETTERS = string.ascii_letters + string.digits
+#: When a link was last used is known to this: it is written once a day at most, however many messages have it.
+USED_WITHIN: Final = timedelta(days=1)
+
+_USE: Final = """
+UPDATE crm_plugin_link SET used_at = %(now)s WHERE digest = ANY(ARRAY(
+    SELECT digest FROM crm_plugin_link WHERE digest = ANY(%(digests)s) AND used_at < %(until)s
+    ORDER BY digest FOR UPDATE))
+"""
 
 _PROJECT = f"""
 UPDATE {Message._meta.db_table} AS m SET
@@ -106,13 +115,19 @@ def link_digest(url: str) -> str:
 
 
 def store_links(found: Found) -> None:
-    """Make sure that every link exists; sorted, so that two workers cannot block each other."""
+    """Make sure that every link exists and is kept; sorted, so that two workers cannot block each other.
+
+    One that is there is marked as used first: housekeeping has deleted it by then, and it is made again, or will not.
+    """
     if found.links:
-        rows = [Link(digest=digest, url=found.links[digest]) for digest in sorted(found.links)]
+        now, digests = clock.now(), sorted(found.links)
+        with connection.cursor() as cursor:
+            cursor.execute(_USE, {"now": now, "until": now - USED_WITHIN, "digests": digests})
+        rows = [Link(digest=digest, url=found.links[digest], used_at=now) for digest in digests]
         Link.objects.bulk_create(rows, ignore_conflicts=True)
     if found.codes:
         codes = [
-            ShortLink(code=code, message_public_id=UUID(message), link_id=digest)
+            ShortLink(code=code, message_public_id=UUID(message), link_id=digest, created_at=clock.now())
             for code, (message, digest) in sorted(found.codes.items())
         ]
         ShortLink.objects.bulk_create(codes, ignore_conflicts=True)

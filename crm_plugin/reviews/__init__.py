@@ -10,11 +10,14 @@ Where to start: ``submitting`` and ``moderation`` change reviews, ``hearing`` mi
 """
 
 from crm_plugin.reviews.asking import Ask, mark_asked, may_ask
+from crm_plugin.reviews.copying import copy_of
+from crm_plugin.reviews.forgetting import forget_past
 from crm_plugin.reviews.hearing import hear
 from crm_plugin.reviews.json_ld import json_ld
 from crm_plugin.reviews.links import Link, LinkState, link, read_link
 from crm_plugin.reviews.models import Review, ReviewPicture, ReviewState
 from crm_plugin.reviews.moderation import answer, publish, reject, take_down
+from crm_plugin.reviews.orphans import drop_orphans
 from crm_plugin.reviews.ownership import absorb, forget
 from crm_plugin.reviews.pictures import MAX_BYTES as MAX_PICTURE_BYTES
 from crm_plugin.reviews.pictures import MAX_PICTURES
@@ -53,7 +56,10 @@ __all__ = [
     "Submission",
     "absorb",
     "answer",
+    "copy_of",
+    "drop_orphans",
     "forget",
+    "forget_past",
     "hear",
     "json_ld",
     "link",

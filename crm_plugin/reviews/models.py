@@ -140,6 +140,7 @@ class ReviewRequest(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("contact", "product_id"), name="crm_review_request_once"),)
+        indexes = (models.Index(fields=("asked_at",), name="crm_review_request_asked"),)
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from io import BytesIO
 from typing import Final
@@ -20,7 +21,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from crm_plugin import shop
+from crm_plugin import clock, shop
 from crm_plugin.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -62,8 +63,13 @@ def read_pictures(files: Sequence[bytes]) -> list[Picture]:
 def keep(pictures: Sequence[Picture], names: list[str]) -> None:
     """Write the files; each name is added to ``names`` as soon as its file is there."""
     for picture in pictures:
-        name = f"{FOLDER}/{secrets.token_hex(16)}.jpg"
+        name = f"{folder_of(clock.now().date())}/{secrets.token_hex(16)}.jpg"
         names.append(default_storage.save(name, ContentFile(picture.content)))
+
+
+def folder_of(day: date) -> str:
+    """Return where the pictures of a day (UTC) are: by day, so that no folder becomes too long to be looked through."""
+    return f"{FOLDER}/{day.isoformat()}"
 
 
 def drop(names: Collection[str]) -> None:

@@ -45,6 +45,8 @@ class FactKind(StrEnum):
         "coupon_issued"  #: ``subject`` is the code; ``data``: ``expires_on``, ``expires_at``, ``name``, ``by``
     )
     COUPON_USED = "coupon_used"  #: ``subject`` is the code, ``order_ref`` the order
+    #: an order that never counted came to nothing; ``subject`` is the code that it held, ``order_ref`` the order
+    COUPON_LET_GO = "coupon_let_go"
     BALANCE_CHANGED = "balance_changed"  #: ``subject`` is the attribute; ``data``: ``before``, ``after``
     FORM_SUBMITTED = "form_submitted"  #: ``subject`` is the form's name, ``data`` its fields
     CUSTOM = "custom"  #: a custom event of the storefront; ``subject`` is its name

@@ -50,7 +50,7 @@ class Operator:
     Attributes:
         is_enabled: off means: record nothing, send nothing, serve nothing.
         public_url: absolute prefix of the CRM's public endpoints, ending in a slash.
-        dashboard_origins: origins that may embed the merchant's pages.
+        dashboard_origins: origins that may show the hosted pages in a frame.
     """
 
     is_enabled: bool
@@ -118,6 +118,9 @@ class Shop(Protocol):
 
     def vouchers(self, voucher_refs: Collection[str], *, among: Collection[str]) -> Mapping[str, Voucher]:
         """Return the vouchers for shoppers; one for some goods only, with those products ``among`` that it covers."""
+
+    def promoted(self, promotion_refs: Collection[str]) -> Collection[str]:
+        """Return products that the promotions cover; of one for very many, some: the watch comes to the rest anyway."""
 
     def check_coupon_terms(self, terms: CouponTerms) -> None:
         """Refuse terms that this shop cannot offer.

@@ -19,6 +19,7 @@ from tests.activity.conftest import Drain
 from tests.activity.test_projection import liked
 from tests.fake_shop import FakeShop
 from tests.fake_trade import order_facts
+from tests.together import together
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -262,13 +263,26 @@ def test_people_come_in_resumable_chunks(drain, fake_shop, look):
     assert not set(first) & set(second)
 
 
-def test_a_told_change_is_looked_at_before_its_time(liked_product, drain, fake_shop):
-    later = PriceWatch.objects.get().due_at
+@pytest.mark.parametrize("told", ["product", "variant", "promotion"])
+def test_a_told_change_is_looked_at_before_its_time(told, liked_product, drain, fake_shop):
+    other = fake_shop.add_product(price=10, shop_channel="kr")
+    activity.record(liked(other, "8", at=START))
+    drain()
+    later = dict(PriceWatch.objects.values_list("product_id", "due_at"))
+    fake_shop.promotions["P1"] = [liked_product.product_id]
+    named = {
+        "product": {"product_ids": [liked_product.product_id]},
+        "variant": {"variant_ids": [liked_product.variant_id]},
+        "promotion": {"promotion_refs": ["P1", "unheard-of"]},
+    }
+
     with clock.travel(to=START + timedelta(seconds=1)):
-        activity.look_again([liked_product.product_id])
+        activity.look_again(**named[told])
         drain()
 
-        assert PriceWatch.objects.get().due_at == clock.now() < later
+        moved = dict(PriceWatch.objects.values_list("product_id", "due_at"))
+        assert moved == later | {liked_product.product_id: clock.now()}
+        assert clock.now() < later[liked_product.product_id]
 
 
 def test_a_variant_of_the_product_that_is_not_the_one_carted_does_not_count(drain, fake_shop, look):
@@ -289,6 +303,20 @@ def test_products_nobody_cares_for_any_more_are_not_watched(liked_product):
     gone = activity.forget_unwanted(100)
 
     assert (gone, PriceWatch.objects.count()) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watch_is_kept_while_the_first_interest_in_its_product_is_being_written(liked_product, drain):
+    Interest.objects.all().delete()
+    activity.record(replace(liked(liked_product, "8", at=clock.now()), shop_channel="kr"))
+    forgotten = []
+
+    with transaction.atomic():
+        drain()
+        together(lambda: forgotten.append(activity.forget_unwanted(100)))
+
+    assert (forgotten, PriceWatch.objects.count()) == ([0], 1)
+    assert (activity.forget_unwanted(100), Interest.objects.get().contact.customer_id) == (0, "8")
 
 
 def test_looking_costs_the_same_number_of_queries_whatever_is_due(

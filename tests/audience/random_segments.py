@@ -12,8 +12,8 @@ from django.db import OperationalError
 
 from crm_plugin import activity, audience, clock, contacts, persons, pipeline
 from crm_plugin.audience import AudienceRule, Segment
-from crm_plugin.contacts import Person
-from crm_plugin.models import Activity, Contact, Inbox, Member, Touched
+from crm_plugin.contacts import ChannelKind, Person
+from crm_plugin.models import Activity, Blocked, Contact, Inbox, Member, Touched
 from crm_plugin.shop import Fact, FactKind
 from tests.audience.living import EVERYBODY, did, within
 from tests.fake_shop import FakeShop
@@ -22,6 +22,8 @@ from tests.fake_trade import order_facts
 #: The night from Saturday to Sunday in which Berlin puts its clocks forward.
 START = datetime(2026, 3, 28, 20, tzinfo=UTC)
 EMAILS = ("ann@example.com", "ben@example.com", "account@example.com")
+#: Telephones that people have, or share.
+PHONES = ("+821012345678", "+821087654321")
 ACCOUNT = 2
 
 #: What a merchant may come to save; two of them name other segments.
@@ -55,6 +57,16 @@ POINTS: tuple[tuple[str, str], ...] = (
     ("audience.sweeping", "edges"),
     ("audience.lists", "change"),
 )
+
+
+def _wrong_blocks() -> list[str]:
+    """Return what of the kept blocks is not what the gates say of the same addresses."""
+    kept = set(Blocked.objects.values_list("contact_id", "channel"))
+    wanted = set()
+    for channel in ChannelKind:
+        reaches = contacts.reach(Contact.objects.values_list("pk", flat=True), channel=channel)
+        wanted |= {(pk, channel) for pk, one in reaches.items() if one.suppressed_for is not None}
+    return [f"blocked are {kept}, wanted {wanted}"] if kept != wanted else []
 
 
 class Killed(BaseException):
@@ -119,6 +131,18 @@ class RandomSegments:
             contacts.lift_suppression(EMAILS[person], channel="email")
         else:
             contacts.suppress(EMAILS[person], channel="email", reason="hard_bounce")
+
+    def call_me(self, person: int, phone: int) -> None:
+        """Somebody gives a number, their first or another one."""
+        if found := self._known(person):
+            contacts.set_phone(found[0], PHONES[phone])
+
+    def stop(self, phone: int, *, is_lifted: bool) -> None:
+        """Whoever has the telephone answers STOP, or START."""
+        if is_lifted:
+            contacts.lift_suppression(PHONES[phone], channel="sms")
+        else:
+            contacts.suppress(PHONES[phone], channel="sms", reason="stop")
 
     def erase(self, person: int) -> None:
         if found := contacts.find(email=EMAILS[person]):
@@ -210,7 +234,7 @@ class RandomSegments:
     def _faults(self) -> list[str]:
         found = [fault for one in [*self.live, self.list] for fault in self._faults_of(one)]
         keys = [*Activity.objects.values_list("source_key", flat=True), *Inbox.objects.values_list("source_key")]
-        return [*found, *(["a fact is told twice"] if len(set(keys)) < len(keys) else [])]
+        return [*found, *_wrong_blocks(), *(["a fact is told twice"] if len(set(keys)) < len(keys) else [])]
 
     def _faults_of(self, segment: Segment) -> list[str]:
         row = audience.segments().get(pk=segment.pk)

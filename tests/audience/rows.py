@@ -12,6 +12,7 @@ from crm_plugin import ids
 from crm_plugin.models import (
     Activity,
     Attribute,
+    Blocked,
     Consent,
     Contact,
     ContactSpend,
@@ -68,6 +69,7 @@ def write_people(people: Iterable[Someone]) -> None:
         for one in people
         if one.is_suppressed
     )
+    Blocked.objects.bulk_create(Blocked(contact_id=one.pk, channel="email") for one in people if one.is_suppressed)
     Inflow.objects.bulk_create(
         Inflow(contact_id=one.pk, first_at=LONG_AGO, last_at=LONG_AGO, **one.inflow)
         for one in people

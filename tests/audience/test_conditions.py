@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from crm_plugin import activity, contacts, pipeline
+from crm_plugin import activity, audience, contacts, pipeline
 from crm_plugin.audience import AudienceRule, compile, count
 from crm_plugin.errors import InvalidInput
 from crm_plugin.models import Activity, Contact, ProductGroup
@@ -357,6 +357,7 @@ def test_reachable_needs_an_address_consent_and_no_block(make: Make, who: Who) -
 
     assert who(rule) == {reachable.pk, blocked.pk}
     contacts.suppress(str(blocked.email), channel="email", reason="hard_bounce")
+    audience.follow(10)
     assert who(rule) == {reachable.pk}
 
 

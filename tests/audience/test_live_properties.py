@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm_plugin import shop
-from tests.audience.random_segments import EMAILS, POINTS, RULES, RandomSegments
+from tests.audience.random_segments import EMAILS, PHONES, POINTS, RULES, RandomSegments
 from tests.fake_shop import FakeShop
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 #: More of them on demand: CRM_EXAMPLES=1000 and --hypothesis-profile=default.
 EXAMPLES = int(os.environ.get("CRM_EXAMPLES", "20"))
 PEOPLE = st.integers(0, len(EMAILS) - 1)
+NUMBERS = st.integers(0, len(PHONES) - 1)
 LIVE = 4
 ROUND = ("upkeep_audience", "pump")
 PASSES = st.sampled_from(
@@ -39,6 +40,8 @@ DEEDS = st.one_of(
     step("order", PEOPLE),
     step("consent", PEOPLE, is_granted=st.booleans()),
     step("bounce", PEOPLE, is_lifted=st.booleans()),
+    step("call_me", PEOPLE, NUMBERS),
+    step("stop", NUMBERS, is_lifted=st.booleans()),
     step("put_in", PEOPLE),
     step("take_out", PEOPLE),
 )

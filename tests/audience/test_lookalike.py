@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from math import log, log1p, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from django.db import connection
 
-from crm_plugin import audience
-from crm_plugin.audience import AudienceRule, lookalike
+from crm_plugin import audience, clock
+from crm_plugin.audience import AudienceRule, alike_lists, failing, lookalike
 from crm_plugin.errors import InvalidInput
 from crm_plugin.models import Contact, Interest, Member, ProductGroup, Segment
+from tests.audience.living import quiet
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
@@ -214,7 +217,14 @@ def test_a_list_of_look_alikes_is_static() -> None:
         exclude_min_orders=3,
     )
 
-    assert (made.kind, made.state, made.members_count, made.version) == ("static", "ready", 2, None)
+    assert (made.kind, made.state, made.members_count, made.version) == ("static", "building", 0, None)
+    assert audience.lag()["segments_building"] == 1
+    assert not Member.objects.filter(segment=made).exists()
+
+    quiet()
+
+    made.refresh_from_db()
+    assert (made.state, made.members_count, made.version, made.error) == ("ready", 2, None, "")
     assert list(Member.objects.filter(segment=made).order_by("contact").values_list("contact", flat=True)) == alike[:2]
 
 
@@ -226,6 +236,75 @@ def test_a_seed_of_which_nothing_is_known_makes_no_list() -> None:
 
     assert (refused.value.field, refused.value.code) == ("seed", "NO_SIGNAL")
     assert not Segment.objects.exists()
+
+
+def test_a_seed_that_nobody_is_like_leaves_an_empty_list_that_says_so() -> None:
+    (vip,) = people(1, orders=10)
+    interested({(vip, "a"): (1, False, False, False, 0)})
+
+    made = audience.create_look_alike("Like nobody", seed=AudienceRule.parse(VIPS), limit=5)
+    quiet()
+
+    made.refresh_from_db()
+    assert (made.state, made.members_count, made.error) == ("ready", 0, alike_lists.NOBODY)
+    assert audience.lag()["segment_errors"] == {}
+
+
+def test_a_list_that_fails_says_why_and_is_made_a_while_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    vips, alike = people(1, orders=10), people(1)
+    interested({(contact, "a"): (1, False, False, False, 0) for contact in (*vips, *alike)})
+    interested({(contact, "b"): (1, False, False, False, 0) for contact in people(3)})
+    seed = audience.create_segment("Seed", VIPS)
+    quiet()
+    named = AudienceRule.parse({"include": {"type": "segment", "segment": seed.pk}})
+    made = audience.create_look_alike("Like the seed", seed=named, limit=5)
+    with monkeypatch.context() as broken:
+        broken.setattr(alike_lists, "look_alike", _too_long)
+        assert audience.build_look_alike() == 0
+
+    made.refresh_from_db()
+    assert (made.state, made.error) == ("building", "seed: It took too long.")
+    assert audience.build_look_alike() is None
+    with clock.travel(to=clock.now() + failing.PAUSE + timedelta(seconds=1)):
+        assert audience.build_look_alike() == 1
+    made.refresh_from_db()
+    assert (made.state, made.members_count, made.error) == ("ready", 1, "")
+
+
+def _too_long(*_args: object, **_more: object) -> NoReturn:
+    raise InvalidInput("It took too long.", field="seed", code="TIMEOUT")
+
+
+def test_a_list_that_is_archived_before_it_is_made_stays_archived() -> None:
+    everybody = people(2, orders=10)
+    interested({(contact, "a"): (1, False, False, False, 0) for contact in everybody})
+    made = audience.create_look_alike("Like", seed=AudienceRule.parse(VIPS), limit=5)
+    audience.archive_segment(made.pk)
+
+    quiet()
+
+    made.refresh_from_db()
+    assert (made.state, made.members_count) == ("archived", 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_make_a_list_once() -> None:
+    vips, alike = people(1, orders=10), people(3)
+    interested({(contact, "a"): (1, False, False, False, 0) for contact in (*vips, *alike)})
+    interested({(contact, "b"): (1, False, False, False, 0) for contact in people(3)})
+    audience.create_look_alike("Like", seed=AudienceRule.parse(VIPS), limit=5)
+
+    def elsewhere() -> int | None:
+        try:
+            return audience.build_look_alike()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [future.result(timeout=30) for future in (pool.submit(elsewhere), pool.submit(elsewhere))]
+
+    assert sorted(answers, key=str) == [3, None]
+    assert Member.objects.count() == 3
 
 
 @pytest.mark.parametrize(

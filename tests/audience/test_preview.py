@@ -40,6 +40,7 @@ def _setting(name: str) -> str:
 def test_the_count_is_the_audience_and_only_some_can_be_reached(fake_shop: FakeShop) -> None:
     ann, bob, cem = (_person(f"{name}@example.com", agrees=name != "cem") for name in ("ann", "bob", "cem"))
     contacts.suppress("bob@example.com", channel="email", reason="hard_bounce")
+    audience.follow(10)
     Contact.objects.create(created_at=clock.now())  # a visitor whom nobody knows
 
     found = audience.preview(_rule(), sample=2)
@@ -49,6 +50,35 @@ def test_the_count_is_the_audience_and_only_some_can_be_reached(fake_shop: FakeS
     assert found.sample == (cem, bob)
     assert audience.preview(_rule(), sample=0).sample == ()
     assert ann not in found.sample
+
+
+@pytest.mark.django_db
+def test_each_channel_counts_whom_the_rule_of_that_channel_finds(fake_shop: FakeShop) -> None:
+    people = Contact.objects.bulk_create(
+        Contact(
+            customer_id=f"c{number}" if number % 2 else None,
+            email=f"{number}@example.com" if number % 3 else None,
+            phone=f"+8210{number:08}" if number % 4 else "",
+            created_at=clock.now(),
+        )
+        for number in range(60)
+    )
+    for place, channel in enumerate(ChannelKind):
+        for contact in people[place::2]:
+            contacts.set_consent(contact.pk, channel=channel, is_granted=True, source="test")
+    for number, contact in enumerate(people[:40]):
+        channel = ChannelKind.WEB_PUSH if number % 2 else ChannelKind.APP_PUSH
+        contacts.add_endpoint(contact.pk, channel=channel, address=f"https://push.example/{number}")
+    for number in (1, 4, 7):
+        contacts.suppress(f"{number}@example.com", channel="email", reason="hard_bounce")
+        contacts.suppress(f"+8210{number:08}", channel="kakao", reason="refused")
+    audience.follow(100)
+
+    found = audience.preview(_rule()).reachable
+
+    asked = {channel: _rule({"include": {"type": "reachable", "channel": channel}}) for channel in ChannelKind.values}
+    assert found == {channel: audience.count(rule) for channel, rule in asked.items()}
+    assert all(0 < count < len(people) for count in found.values())
 
 
 @pytest.mark.feature(53)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from crm_plugin.models import Contact, Enrollment, Message
 from crm_plugin.shop import Customer, Fact, FactKind
 from tests.automations.coupon_story import advance, code_of, drain, gift, join, percent, showing, use
 from tests.fake_shop import FakeShop
-from tests.stories import on, running, send, wait
+from tests.stories import on, open_shop, running, send, wait
 
 pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 WITH_CODE = showing("{% if coupon.code != '' %}Code: {{ coupon.code }}{% else %}No code{% endif %}")
 
@@ -173,3 +175,26 @@ def _account(customer: Customer, campaign_id: int) -> dict[str, list[str]]:
 def join_by_like(customer: Customer) -> None:
     activity.record(Fact(kind=FactKind.LIKED, source_key="like", customer_id=customer.customer_id, product_id="1"))
     drain()
+
+
+def test_a_code_whose_mail_a_cap_left_out_stays_theirs_and_is_told_before_it_ends(fake_shop, ann, mailoutbox):
+    """It stands in their account from the first moment, so it is not taken back (docs/coupons.md)."""
+    with clock.travel(to=NOON):
+        offer = [gift(percent(), expires_in_days=7), send(id="offer", template=showing())]
+        running(on("signed_up"), [send(id="hello"), *offer], exit_when=[])
+        soon = showing("Soon over: {% for coupon in coupons %}{{ coupon.code }}{% endfor %}")
+        running({"type": "coupon_expiry", "days_before": 3, "at": "10:00"}, [send(id="soon", template=soon)])
+        open_shop(caps=[{"channel": "", "count": 1, "hours": 16}])
+        join([ann])
+        for _ in range(3):
+            pipeline.pump()
+            pipeline.deliver()
+    first, code = fates(), code_of(ann)
+    with clock.travel(to=NOON + timedelta(days=4)):
+        for _ in range(2):
+            pipeline.pump()
+            pipeline.deliver()
+
+    assert first == [("sent", ""), ("skipped", "frequency_cap")]
+    assert [code in mail.body for mail in mailoutbox] == [False, True]
+    assert f"Soon over: {code}" in mailoutbox[1].body

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
-from crm_plugin import contacts, ids
+from crm_plugin import contacts
 from crm_plugin.contacts import ChannelKind, SuppressionReason
 from crm_plugin.models import Suppression
 
@@ -51,16 +50,3 @@ def test_a_lifted_block_is_gone() -> None:
     assert contacts.lift_suppression("Ann@example.com", channel=EMAIL)
     assert not contacts.lift_suppression("ann@example.com", channel=EMAIL)
     assert not Suppression.objects.exists()
-
-
-@pytest.mark.parametrize(
-    "address", ["ann@example.com", "käse@exämple.com", "x" * 200 + "@example.com", "o'neil@example.com"]
-)
-def test_the_database_computes_the_digest_of_an_address_as_python_does(address):
-    sql, params = contacts.suppression_digest_sql("address", ChannelKind.EMAIL)
-
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {sql} FROM (SELECT %s AS address) AS a", [*params, address])  # noqa: S608
-        (found,) = cursor.fetchone()
-
-    assert found == ids.digest("suppression", address)

@@ -100,6 +100,16 @@ def order_fact(kind: FactKind, order_ref: str, customer_id: str) -> Fact:
     )
 
 
+def let_go(order_ref: str, code: str) -> Fact:
+    """Return the fact that an order that never counted holds the code no longer."""
+    return Fact(
+        kind=FactKind.COUPON_LET_GO,
+        source_key=f"order:{order_ref}:coupon_let_go",
+        order_ref=order_ref,
+        subject=code,
+    )
+
+
 def tell(*facts: Fact) -> None:
     """Record facts."""
     activity.record_many(facts)

@@ -16,9 +16,9 @@ from crm_plugin import activity, audience, clock, contacts, coupons, pipeline
 from crm_plugin.audience import AudienceRule
 from crm_plugin.contacts import Person
 from crm_plugin.coupons import Refusal
-from crm_plugin.models import Activity, Contact, Coupon
+from crm_plugin.models import Activity, Contact, Coupon, Inbox
 from crm_plugin.shop import Fact, FactKind, Order, OrderState, ProductRef
-from tests.coupons.conftest import NOON, Give, MakeContact, MakeTemplate, cancelled, order_fact, row_of, tell
+from tests.coupons.conftest import NOON, Give, MakeContact, MakeTemplate, cancelled, let_go, order_fact, row_of, tell
 from tests.fake_shop import FakeShop
 from tests.fake_trade import order_facts
 
@@ -96,6 +96,41 @@ def test_a_cancelled_order_gives_the_code_back(
     assert got.used_at is None
     assert shop.coupons([got.code])[got.code].is_usable
     assert row_of(give(template, ann)) == got
+
+
+@pytest.mark.parametrize("is_used_again", [False, True])
+def test_an_order_that_never_counted_lets_go_of_the_code(
+    shop: FakeShop, make_template: MakeTemplate, make_contact: MakeContact, give: Give, buy: Buy, *, is_used_again: bool
+) -> None:
+    ann = make_contact()
+    got = row_of(give(make_template(), ann))
+    held = shop.coupon_rows[got.code]
+    held.order_refs.add("nobody-paid")
+    before = shop.coupons([got.code])[got.code].is_usable
+    order = buy(ann, got.code) if is_used_again else None
+
+    tell(*[let_go("nobody-paid", got.code)] * 2, let_go("of-a-stranger", "UNKNOWN"))
+    pipeline.pump()
+
+    got.refresh_from_db()
+    assert not before
+    assert _state(got) == (("used", order.order_ref, None) if order else ("issued", "", None))
+    assert held.order_refs == ({"nobody-paid", order.order_ref} if order else set())
+    assert not Activity.objects.filter(kind=FactKind.COUPON_LET_GO).exists()
+    assert not Inbox.objects.filter(kind=FactKind.COUPON_LET_GO).exists()
+
+
+def test_a_code_that_was_taken_back_stays_so_when_an_order_lets_go_of_it(
+    shop: FakeShop, make_template: MakeTemplate, make_contact: MakeContact, give: Give
+) -> None:
+    got = row_of(give(make_template(), make_contact()))
+    shop.coupon_rows[got.code].order_refs.add("nobody-paid")
+    coupons.withdraw(got.pk)
+
+    tell(let_go("nobody-paid", got.code))
+    pipeline.pump()
+
+    assert not shop.coupons([got.code])[got.code].is_usable
 
 
 def test_a_refund_does_not_give_it_back(

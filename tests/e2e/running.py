@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 from django.db import connection
 
-from demo.services.mailsink import MailSink
 from demo.services.processes import Child, Processes, free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,20 +30,33 @@ def database_url(name: str = "") -> str:
     return f"postgresql://{db['USER']}{password}@{host}{port}/{name or db['NAME']}"
 
 
+class MailServer(Protocol):
+    """Where mail is handed over."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
 class RunningShop:
     """Starts the processes of a shop, all with the same environment and a task queue of their own.
 
     Args:
         state: folder of logs, pictures and the filesystem broker.
         options: further environment variables, for every process.
+
+    Attributes:
+        environment: what every process of the shop gets in addition to this one's.
     """
 
-    def __init__(self, processes: Processes, *, state: Path, sink: MailSink, options: dict[str, str]) -> None:
+    def __init__(self, processes: Processes, *, state: Path, sink: MailServer, options: dict[str, str]) -> None:
         self.processes = processes
         self.url = ""
         self._state = state
         self._queue = f"crm-{uuid4().hex[:12]}"
-        self._environment = {
+        self.environment = {
             "CELERY_BROKER_URL": os.environ.get("E2E_BROKER_URL") or "filesystem://localhost",
             "CRM_CELERY_QUEUE_NAME": self._queue,
             "CRM_DEMO_STATE": str(state),
@@ -65,18 +78,18 @@ class RunningShop:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
         command = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "demo.wsgi:application"]
-        self.processes.start("web", command, env=self._environment | environment)
+        self.processes.start("web", command, env=self.environment | environment)
         self.processes.wait_for_http(f"{self.url}catalogue/", timeout_seconds=START_SECONDS)
 
     def start_worker(self, *, concurrency: int = 2) -> Child:
         """Start a Celery worker; returns at once."""
         options = [f"--concurrency={concurrency}", f"--queues={self._queue}", "--loglevel=INFO", *QUIET]
-        return self.processes.start("worker", [*CELERY, "worker", *options], env=self._environment)
+        return self.processes.start("worker", [*CELERY, "worker", *options], env=self.environment)
 
     def start_beat(self) -> Child:
         """Start Celery beat; returns at once."""
         options = ["--loglevel=INFO", "--pidfile=", f"--schedule={self._state / 'beat'}"]
-        return self.processes.start("beat", [*CELERY, "beat", *options], env=self._environment)
+        return self.processes.start("beat", [*CELERY, "beat", *options], env=self.environment)
 
     def kill(self, child: Child) -> None:
         """End a process and its own as a crash does: without a chance to finish anything."""
@@ -86,7 +99,7 @@ class RunningShop:
     def manage(self, *arguments: str) -> str:
         """Run ``manage.py`` to its end; return what it printed."""
         command = [sys.executable, "-m", "demo.manage", *arguments]
-        environment = {**os.environ, **self._environment}
+        environment = {**os.environ, **self.environment}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=START_SECONDS)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import cache
 from pytest_django import DjangoAssertNumQueries
 
-from crm_plugin import ids
+from crm_plugin import audience, ids
 from crm_plugin.contacts import Contact
 from crm_plugin.models import Activity, Interest, Member, ProductGroup, Segment
 from tests.fake_shop import FakeShop
@@ -178,7 +178,7 @@ def test_the_groups_of_most_interest_are_named_by_the_shop(
 
 
 LOOK_ALIKE = """mutation($input: CrmLookAlikeInput!) { crmLookAlikeCreate(input: $input) {
-  segment { name kind membersCount } errors { field code } } }"""
+  segment { id name kind state membersCount } errors { field code } } }"""
 
 
 def test_a_list_of_people_alike_is_made(ask: Ask, make_contact: MakeContact, shop: FakeShop) -> None:
@@ -191,7 +191,12 @@ def test_a_list_of_people_alike_is_made(ask: Ask, make_contact: MakeContact, sho
     nobody = ask(LOOK_ALIKE, caller=MANAGER, input={"name": "Like nobody", "limit": 9})
 
     answer = made.data["crmLookAlikeCreate"]
-    assert answer == {"segment": {"name": "Like Ann", "kind": "STATIC", "membersCount": 1}, "errors": []}
+    key = answer["segment"].pop("id")
+    waiting = {"name": "Like Ann", "kind": "STATIC", "state": "BUILDING", "membersCount": 0}
+    assert answer == {"segment": waiting, "errors": []}
+    audience.build_look_alike()
+    row = ask("query($id: ID!) { crmSegment(id: $id) { state membersCount version } }", caller=MANAGER, id=key).data
+    assert row == {"crmSegment": {"state": "READY", "membersCount": 1, "version": None}}
     assert Member.objects.get().contact.email == "abe@example.com"
     assert [error["field"] for error in nobody.data["crmLookAlikeCreate"]["errors"]] == ["definition"]
     assert Segment.objects.count() == 1

@@ -431,6 +431,16 @@ def test_the_page_loads_nothing_but_the_logo_and_escapes_the_merchants_words(cli
     assert (answer["Referrer-Policy"], answer["Cache-Control"]) == ("no-referrer", "no-store, private")
 
 
+def test_only_the_dashboard_may_show_the_page_in_a_frame(client, url, fake_shop):
+    nobody = client.get(url)["Content-Security-Policy"]
+    fake_shop.dashboard_origins = ("https://dashboard.shop.example", "http://127.0.0.1:9000")
+
+    dashboard = client.get(url)["Content-Security-Policy"]
+
+    assert "frame-ancestors 'none'" in nobody
+    assert "frame-ancestors https://dashboard.shop.example http://127.0.0.1:9000" in dashboard
+
+
 @pytest.mark.parametrize(
     "logo",
     ["", "javascript:alert(1)", "https://a.example;script-src *", "https://[", "https://a.example:99999999/", "//x/y"],

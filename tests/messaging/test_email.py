@@ -11,8 +11,9 @@ from django.core.mail import BadHeaderError, EmailMultiAlternatives
 
 from crm_plugin.messaging import channels
 from crm_plugin.messaging.channels import HandOut
-from crm_plugin.messaging.channels.email import EmailChannel, build, read_error
+from crm_plugin.messaging.channels.email import EmailChannel, build
 from crm_plugin.messaging.mime import as_bytes
+from crm_plugin.messaging.providers.smtp import read_error
 from tests.messaging.envelopes import envelope
 
 ENVELOPE = envelope()
@@ -86,9 +87,10 @@ class _ApiError(Exception):
         (smtplib.SMTPRecipientsRefused({"a@b": (550, b"no such user")}), HandOut.ADDRESS_REFUSED),
         (smtplib.SMTPRecipientsRefused({"a@b": (554, b"5.7.1 relaying denied")}), HandOut.REJECTED),
         (smtplib.SMTPRecipientsRefused({"a@b": (450, b"greylisted")}), HandOut.RETRY),
-        (smtplib.SMTPSenderRefused(553, b"no", "x@y"), HandOut.REJECTED),
+        (smtplib.SMTPSenderRefused(553, b"no", "x@y"), HandOut.LATER),
         (smtplib.SMTPDataError(552, b"too big"), HandOut.REJECTED),
-        (smtplib.SMTPDataError(421, b"going down"), HandOut.RETRY),
+        (smtplib.SMTPDataError(421, b"going down"), HandOut.LATER),
+        (smtplib.SMTPAuthenticationError(535, b"wrong password"), HandOut.LATER),
         (smtplib.SMTPDataError(-1, b"garbage"), HandOut.LOST),
         (smtplib.SMTPNotSupportedError("SMTPUTF8"), HandOut.REJECTED),
         (smtplib.SMTPServerDisconnected("gone"), HandOut.LOST),

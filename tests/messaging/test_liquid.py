@@ -14,6 +14,7 @@ from crm_plugin.messaging.liquid_output import LONGEST
 VALUES: dict[str, Any] = {
     "name": "Ann & <Bob>",
     "empty": "",
+    "bare": "",
     "number": 3,
     "zero": 0,
     "price": 9.5,
@@ -35,10 +36,13 @@ TEMPLATES = [
     "{{ one.list.first }} {{ one.list.last }} {{ items.last.tags.size }} {{ items[0].first }} {{ 'a' }} {{ 12 }}",
     "{{ name | upcase }} {{ name | append: '<' }} {{ items[0].url | track }} {{ number | track }} {{ name | track }}",
     "{% if name %}a{% endif %}{% if empty %}b{% endif %}{% if zero %}c{% endif %}{% if no %}d{% else %}e{% endif %}",
+    # ``empty`` is a word of Liquid; a text without letters is there all the same.
+    "{% if bare %}a{% endif %}{% if items[1].first %}b{% endif %}{% if bare == '' %}c{% endif %}{{ bare }}",
     "{% if nothing %}a{% elsif yes %}b{% endif %}{% if items %}c{% endif %}{% if one.deep %}d{% endif %}",
     "{% if name == 'x' %}a{% elsif name != '' %}{{ name }}{% else %}c{% endif %}{% if empty == '' %}d{% endif %}",
     "{% if number > 2 and number < 4 %}a{% endif %}{% if number >= 4 or number <= 3 %}b{% endif %}",
-    "{% if yes == 1 %}a{% endif %}{% if price > 9 %}b{% endif %}{% if number == 3.0 %}c{% endif %}",
+    "{% if yes == 1 %}a{% endif %}{% if no == 0 %}d{% endif %}"
+    "{% if price > 9 %}b{% endif %}{% if number == 3.0 %}c{% endif %}",
     "{% if nothing == 1 %}a{% endif %}{% if items.size > 1 %}b{% endif %}{% if empty == empty %}c{% endif %}",
     "{% if name contains 'Ann' %}a{% endif %}{% if items == empty %}b{% endif %}{% if empty == blank %}c{% endif %}",
     "{% if markup == '<b>bold</b>' %}a{% endif %}{% if name < 'B' %}b{% endif %}{% if yes %}   {% endif %}.",

@@ -15,7 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from crm_plugin import clock, contacts, messaging
 from crm_plugin.contacts import ChannelKind, Contact
 from crm_plugin.merchant import Merchant
+from crm_plugin.messaging import ReceiptKind, Told
 from crm_plugin.models import Consent, ConsentEvent, ConsentNotice, Message
+from demo.services.mailsink import Moment
 from tests.together import together
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +140,60 @@ def test_a_notice_goes_by_mail_else_by_text_message(
     answer(ann, "web_push")
 
     assert [row.channel for row in uphold()] == [expected]
+
+
+def bounce(notice: Message, *, times: int = 1) -> list[Message]:
+    """Let the e-mail of a notice come back, as its provider tells; return the text messages that are due for it."""
+    Message.objects.filter(pk=notice.pk).update(state="sent", recipient="ann@example.com", provider_id="one")
+    for number in range(times):
+        told = Told(channel="email", kind=ReceiptKind.HARD_BOUNCE, provider_id="one", event_id=str(number))
+        messaging.keep([told])
+        messaging.settle_receipts(10)
+    return list(Message.objects.filter(channel="sms"))
+
+
+def test_kr_result_notice_that_comes_back_is_told_by_text_message_and_once(ann: Contact) -> None:
+    contacts.set_phone(ann.pk, PHONE)
+    answer(ann)
+    (notice,) = uphold()
+
+    (text,) = bounce(notice, times=2)
+
+    assert (text.occasion, text.data, text.state) == (notice.occasion, notice.data, "queued")
+    assert text.message_class == "transactional"
+
+
+def test_kr_result_notice_that_the_mail_server_refuses_is_told_by_text_message(smtp, deliver, ann: Contact) -> None:
+    contacts.set_phone(ann.pk, PHONE)
+    answer(ann)
+    uphold()
+    smtp.answer("550 5.1.1 no such user", at=Moment.RECIPIENT)
+
+    post(deliver)
+
+    assert set(Message.objects.values_list("channel", "state")) == {("email", "failed"), ("sms", "queued")}
+
+
+@pytest.mark.parametrize("why", ["no telephone", "a blocked telephone"])
+def test_a_notice_that_comes_back_and_has_no_other_way_is_not_told(ann: Contact, why: str) -> None:
+    if why == "a blocked telephone":
+        contacts.set_phone(ann.pk, PHONE)
+        contacts.suppress(PHONE, channel="sms", reason="stop")
+    answer(ann)
+    (notice,) = uphold()
+
+    assert bounce(notice) == []
+
+
+def test_the_link_of_a_double_opt_in_goes_to_no_other_address(korea: Merchant, ann: Contact) -> None:
+    korea.is_double_opt_in = True
+    korea.save()
+    contacts.set_phone(ann.pk, PHONE)
+    contacts.set_consent(ann.pk, channel="email", is_granted=True, source="form", needs_confirmation=True)
+    (notice,) = uphold()
+
+    assert notice.occasion.startswith("confirm:")
+    assert bounce(notice) == []
 
 
 def test_somebody_without_any_address_cannot_be_told(ann: Contact) -> None:

@@ -12,6 +12,11 @@ def drain() -> None:
     tasks.pump.delay()
 
 
+def reconcile() -> None:
+    """Find what no hook told."""
+    tasks.reconcile.delay()
+
+
 def run() -> None:
     """Do all that is due: facts, prices, what follows from them, and mail."""
     tasks.pump.delay()

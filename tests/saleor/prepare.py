@@ -9,15 +9,18 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import distributions, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATABASE_URL = os.environ.get("DATABASE_URL", "postgres://saleor:saleor@127.0.0.1:5432/any")
 #: Modules of what the package requires, and of what only its tests do.
 _NEEDED = ("aiosmtpd", "dns", "html2text", "liquid", "mrml", "phonenumbers", "solapi", "ua_parser")
+#: What is installed anew whatever is there.
+_OURS = frozenset({"crm_plugin", "crm-plugin"})
 #: May create roles; used only when the role of ``DATABASE_URL`` cannot log in.
 ADMIN_URL = os.environ.get("ADMIN_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -64,11 +67,15 @@ def _is_installed() -> bool:
 
 
 def _install() -> bool:
-    """Install with what the environment has; Saleor's own versions satisfy ours, so nothing of it changes."""
+    """Install beside what the environment has, and fail rather than change a version of it."""
     uv = shutil.which("uv")
     start = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
-    command = [*start, "--quiet", "--editable", f"{ROOT}[sms]", "aiosmtpd>=1.4.6"]
-    return subprocess.run(command, check=False).returncode == 0
+    there = {found.name: found.version for found in distributions() if found.name not in _OURS}
+    with NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.writelines(f"{name}=={version}\n" for name, version in there.items())
+        constraints.flush()
+        command = [*start, "--quiet", "--constraint", constraints.name, "--editable", f"{ROOT}[sms]", "aiosmtpd>=1.4.6"]
+        return subprocess.run(command, check=False).returncode == 0
 
 
 def _database_problem() -> str:

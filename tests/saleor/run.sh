@@ -1,5 +1,6 @@
 #!/bin/sh
 # Runs the tests of this folder inside Saleor: `make test-saleor`, or `sh tests/saleor/run.sh [pytest arguments]`.
+# Paths below tests/saleor among the arguments: only those.
 #
 #   SALEOR_SRC         Saleor's source, with its environment (development dependencies too) in .venv; ~/saleor
 #   SALEOR_PYTHON      the interpreter, when it is elsewhere
@@ -23,4 +24,8 @@ cd "$root"
 PYTHONPATH="$root:$source"
 export PYTHONPATH
 "$python" -m tests.saleor.prepare
-exec "$python" -m pytest -c tests/saleor/pytest.ini --rootdir="$root" --confcutdir="$root" tests/saleor "$@"
+case " $* " in
+    *" tests/saleor/"*) ;;
+    *) set -- tests/saleor "$@" ;;
+esac
+exec "$python" -m pytest -c tests/saleor/pytest.ini --rootdir="$root" --confcutdir="$root" "$@"

@@ -6,20 +6,25 @@ The room issues each code, and a storefront redeems it by ``checkoutComplete``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from saleor.channel.models import Channel
+from saleor.checkout.models import Checkout, CheckoutLine
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode, VoucherCustomer
 from saleor.order.models import Order
-from saleor.plugins.manager import get_plugins_manager
+from saleor.order.tasks import expire_orders_task
+from saleor.product.models import Collection as SaleorCollection
+from saleor.product.models import Product
 from saleor.shipping.models import ShippingMethodChannelListing
 
 from crm_plugin import contacts, coupons
 from crm_plugin.contacts import Person
-from crm_plugin.models import Activity, Coupon, Failure
+from crm_plugin.models import Activity, Coupon, Failure, Inbox
 from crm_plugin.shop import FactKind, ProductRef
 from tests.saleor import asking, checkout, engine
 from tests.saleor.sale import put_on_sale
@@ -30,6 +35,8 @@ pytestmark = [pytest.mark.saleor, pytest.mark.django_db]
 CANCEL = "mutation($id: ID!) { orderCancel(id: $id) { order { id } errors { field code message } } }"
 DELETE_CODES = "mutation($ids: [ID!]!) { voucherCodeBulkDelete(ids: $ids) { count errors { path message } } }"
 DELETE_CATEGORY = "mutation($id: ID!) { categoryDelete(id: $id) { errors { field code message } } }"
+DELETE_COLLECTION = "mutation($id: ID!) { collectionDelete(id: $id) { errors { field code message } } }"
+COLLECTIONS = "query($channel: String!) { collections(first: 5, channel: $channel) { totalCount } }"
 DELETE_PRODUCT = "mutation($id: ID!) { productDelete(id: $id) { errors { field code message } } }"
 TENTH = {"kind": "percent", "percent": "10"}
 GUS = "gus@example.com"
@@ -175,23 +182,64 @@ def test_a_coupon_whose_channel_staff_take_away_is_not_sent(
     assert refused(mug, code) == "INVALID"
 
 
-@pytest.mark.parametrize("gone", ["product", "category"])
+@pytest.mark.parametrize("gone", ["product", "category", "collection"])
+@pytest.mark.parametrize("terms", [TENTH, {"kind": "fixed", "amounts": {"main": "5"}}], ids=["percent", "fixed"])
 def test_a_coupon_whose_goods_were_deleted_is_not_good_for_everything(
-    gone: str, world: SaleorWorld, mug: ProductRef, bowl: ProductRef, give: Callable[..., str]
+    gone: str, terms: Any, world: SaleorWorld, mug: ProductRef, bowl: ProductRef, give: Callable[..., str]
 ) -> None:
     """Saleor takes a voucher for specific products that names none for one for all of them."""
-    only = world.make_category("Only")
-    code = give({**TENTH, "product_ids": [bowl.product_id]} if gone == "product" else {**TENTH, "group_keys": [only]})
-    other = give({**TENTH, "product_ids": [mug.product_id]})
+    only = {"category": world.make_category, "collection": world.make_collection}.get(gone, str)("Only")
+    code = give({**terms, "product_ids": [bowl.product_id]} if gone == "product" else {**terms, "group_keys": [only]})
+    other = give({**terms, "product_ids": [mug.product_id]})
 
     manager = asking.staff("manage_products")
-    if gone == "product":
-        asking.ask(manager, DELETE_PRODUCT, id=asking.gid("Product", bowl.product_id))
-    else:
-        asking.ask(manager, DELETE_CATEGORY, id=asking.gid("Category", only.partition(":")[2]))
+    mutation, kind, pk = {
+        "product": (DELETE_PRODUCT, "Product", bowl.product_id),
+        "category": (DELETE_CATEGORY, "Category", only.partition(":")[2]),
+        "collection": (DELETE_COLLECTION, "Collection", only.partition(":")[2]),
+    }[gone]
+    asking.ask(manager, mutation, id=asking.gid(kind, pk))
 
     assert state(world, code) == (False, False)
-    assert (refused(mug, code), refused(mug, other)) == ("INVALID", "")
+    assert (refused(mug, code), refused(mug, other)) == ("VOUCHER_NOT_APPLICABLE", "")
+    assert not Failure.objects.exists()
+
+
+def test_nor_is_it_when_nobody_is_there_to_hear_of_it(
+    world: SaleorWorld, mug: ProductRef, bowl: ProductRef, give: Callable[..., str], configure: Callable[..., None]
+) -> None:
+    """The plugin is off, or gone, or the goods go by a bulk statement: no hook is called. A cart holds the code."""
+    code = give({**TENTH, "product_ids": [bowl.product_id]})
+    cart = checkout.deliver(asking.anybody(), mug, bowl, email=GUS)
+    asking.ask(asking.anybody(), checkout.ADD_CODE, id=cart["id"], code=code)
+    configure(active=False)
+
+    CheckoutLine.objects.filter(variant_id=bowl.variant_id).delete()
+    Product.objects.filter(pk=bowl.product_id).delete()
+    Checkout.objects.update(price_expiration=timezone.now())
+
+    assert refused(mug, code) == "VOUCHER_NOT_APPLICABLE"
+    assert checkout.total(asking.anybody(), cart["id"]) == 80
+
+
+def test_the_collection_that_keeps_it_so_is_one_for_all_and_is_made_anew(
+    world: SaleorWorld, mug: ProductRef, bowl: ProductRef, give: Callable[..., str]
+) -> None:
+    code, other = (give({**TENTH, "product_ids": [ref.product_id]}) for ref in (bowl, mug))
+    whole = give(TENTH)
+    (first,) = SaleorCollection.objects.all()
+    found_by_shoppers = asking.ask(asking.anybody(), COLLECTIONS, channel=world.channel.slug)["totalCount"]
+    found_by_merchants = world.shop.search_groups("Coupons", language="en", limit=5)
+
+    asking.ask(asking.staff("manage_products"), DELETE_COLLECTION, id=asking.gid("Collection", first.pk))
+    world.delete_product(bowl)
+
+    (second,) = SaleorCollection.objects.all()
+    assert (found_by_shoppers, list(found_by_merchants)) == (0, [])
+    assert second.voucher_set.count() == 2
+    assert first.pk != second.pk
+    assert refused(mug, code) == "VOUCHER_NOT_APPLICABLE"
+    assert (refused(mug, other), refused(mug, whole)) == ("", "")
 
 
 # Once
@@ -252,18 +300,38 @@ def test_a_coupon_is_given_back_once_however_often_that_is_asked(
     assert state(world, code) == (False, True)
 
 
+@pytest.mark.parametrize("is_told", [True, False])
 def test_an_order_that_nobody_paid_in_time_gives_the_crm_s_code_back(
-    world: SaleorWorld, mug: ProductRef, give: Callable[..., str]
+    world: SaleorWorld,
+    mug: ProductRef,
+    give: Callable[..., str],
+    configure: Callable[..., None],
+    django_capture_on_commit_callbacks: Any,
+    *,
+    is_told: bool,
 ) -> None:
     codes = (give(TENTH), "STAFF")
     world.make_voucher("STAFF", is_personal=True)
-    orders = [buy(mug, code=code, is_paid=False) for code in codes]
-    Order.objects.update(status="expired")
+    for code in codes:
+        buy(mug, code=code, is_paid=False)
+    engine.drain()
+    Order.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    Channel.objects.update(expire_orders_after=60)
 
-    for order in Order.objects.filter(pk__in=orders):
-        get_plugins_manager(allow_replica=False).order_expired(order)
+    engine.reconcile()
+    configure(active=is_told)  # reconcile finds what no hook told
+    with django_capture_on_commit_callbacks(execute=True):
+        expire_orders_task()
+    configure()
+    expired = [state(world, code) for code in codes]
+    told = Inbox.objects.filter(kind=FactKind.COUPON_LET_GO, subject=codes[0]).count()
+    engine.reconcile()
+    engine.drain()
 
+    assert (told, expired) == (int(is_told), [(False, True)] * 2)
     assert [state(world, code) for code in codes] == [(True, False), (False, True)]
+    assert paid(buy(mug, code=codes[0])) == 72
+    assert not Failure.objects.exists()
 
 
 def test_somebody_else_s_use_of_a_coupon_is_reported(mug: ProductRef, give: Callable[..., str]) -> None:

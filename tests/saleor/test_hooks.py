@@ -32,7 +32,8 @@ def mug(world: SaleorWorld) -> ProductRef:
     return world.make_product(prices=[Decimal(20)], stocks=[50], name="Blue Mug")[0]
 
 
-def _hooks() -> list[str]:
+def hooks() -> list[str]:
+    """Return the names of the plugin's hooks."""
     return sorted(name for name, value in vars(CRMPlugin).items() if inspect.isfunction(value) and name not in OWN)
 
 
@@ -44,14 +45,14 @@ def _plugin() -> Any:
 
 
 def test_every_hook_is_one_that_saleor_calls() -> None:
-    unknown = {name for name in _hooks() if not hasattr(PluginsManager, name)}
+    unknown = {name for name in hooks() if not hasattr(PluginsManager, name)}
 
-    assert len(_hooks()) > 20
+    assert len(hooks()) > 20
     assert unknown <= COME_AND_GO
     assert unknown == {name for name in COME_AND_GO if name not in BasePlugin.__annotations__}
 
 
-@pytest.mark.parametrize("name", _hooks())
+@pytest.mark.parametrize("name", hooks())
 def test_a_hook_that_fails_inside_hands_on_and_is_counted(name: str, crm: Any) -> None:
     answer = getattr(_plugin(), name)(object(), "more", previous_value="before", webhooks=None, calculate=True)
 
@@ -116,7 +117,7 @@ def test_saleors_own_price_event_only_means_look_again(mug: ProductRef, crm: Any
     _plugin().product_variant_discounted_price_updated(change, previous_value=None)
 
     told = Inbox.objects.get()
-    assert (told.kind, told.product_id, told.shop_channel) == ("catalogue_changed", mug.product_id, mug.shop_channel)
+    assert (told.kind, told.variant_id, told.shop_channel) == ("catalogue_changed", mug.variant_id, mug.shop_channel)
 
 
 @pytest.mark.skipif(not hasattr(PluginsManager, "product_variant_back_in_stock"), reason="gone in Saleor 3.23")
@@ -130,4 +131,4 @@ def test_a_restocked_variant_is_looked_at_again(mug: ProductRef, world: SaleorWo
     stocks = [{"warehouse": asking.gid("Warehouse", world.warehouse.pk), "quantity": 7}]
     asking.ask(asking.staff("manage_products"), update, id=asking.gid("ProductVariant", mug.variant_id), stocks=stocks)
 
-    assert mug.product_id in Inbox.objects.values_list("product_id", flat=True)
+    assert mug.variant_id in Inbox.objects.values_list("variant_id", flat=True)

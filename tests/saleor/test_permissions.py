@@ -125,6 +125,7 @@ MANAGER_FIELDS = {
     "{ errors { code } } }",
     "crmLookAlikeCreate": 'mutation { crmLookAlikeCreate(input: {name: "X", limit: 1}) { errors { code } } }',
     "crmExportCreate": 'mutation { crmExportCreate(definition: {include: {type: "everybody"}}) { errors { code } } }',
+    "crmPersonErase": 'mutation { crmPersonErase(person: {email: "nobody@example.com"}) { errors { code } } }',
     "crmAttributeDeclare": 'mutation { crmAttributeDeclare(name: "points", kind: NUMBER) { errors { code } } }',
     "crmContactAttributesUpdate": 'mutation { crmContactAttributesUpdate(contact: "Q3JtQ29udGFjdDox", attributes: {}) '
     "{ errors { code } } }",

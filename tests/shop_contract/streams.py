@@ -10,7 +10,7 @@ from tests.shop_contract.asking import all_facts, find_facts, keys, make_ref, pa
 from tests.shop_contract.world import World
 
 #: What the shop did, to no person.
-_OF_NOBODY = (FactKind.CATALOGUE_CHANGED, FactKind.VOUCHER_CREATED)
+_OF_NOBODY = (FactKind.CATALOGUE_CHANGED, FactKind.VOUCHER_CREATED, FactKind.COUPON_LET_GO)
 
 
 @pytest.mark.django_db

@@ -90,6 +90,7 @@ class Wave(models.Model):
     occurred_at = models.DateTimeField()
 
     class Meta:
+        indexes = (models.Index(fields=("occurred_at",), name="crm_wave_in_time"),)
         default_permissions = ()
 
     def __str__(self) -> str:

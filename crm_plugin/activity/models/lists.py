@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from crm_plugin.activity.models.catalogue import Wave
 
@@ -128,6 +129,11 @@ class StockRequest(models.Model):
             models.Index(fields=("wave", "contact"), condition=Q(wave__isnull=False), name="crm_stock_request_wave"),
             models.Index(fields=("contact", "created_at"), name="crm_stock_request_contact"),
             models.Index(fields=("created_at",), condition=Q(state="unconfirmed"), name="crm_stock_request_open"),
+            models.Index(
+                Coalesce("told_at", "created_at"),
+                condition=Q(state__in=("told", "cancelled")),
+                name="crm_stock_request_over",
+            ),
         )
         default_permissions = ()
 
@@ -162,6 +168,7 @@ class StockEpoch(models.Model):
         )
         indexes = (
             models.Index(fields=("next_wave_at",), condition=Q(next_wave_at__isnull=False), name="crm_stock_epoch_due"),
+            models.Index(fields=("closed_at",), condition=Q(closed_at__isnull=False), name="crm_stock_epoch_over"),
         )
         default_permissions = ()
 

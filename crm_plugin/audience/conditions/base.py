@@ -87,10 +87,6 @@ class Ask:
         self.params[name] = value
         return f"%({name})s::{kind}"
 
-    def named(self, sql: str, values: Sequence[Any], kind: str) -> str:
-        """Return SQL of another room, whose values stand at ``%s``, with its values among the parameters."""
-        return sql % tuple(self.param(value, kind) for value in values)
-
     def narrowed(self, column: str = "contact_id") -> str:
         """Return `` AND column = ANY(…)`` when only some contacts are asked about; every sub-select says it."""
         return f" AND {column} = ANY({self._ids})" if self._ids else ""

@@ -8,17 +8,9 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
-
 from crm_plugin import contacts, merchant
 from crm_plugin.audience.models import Segment, SegmentState
-from crm_plugin.contacts import Attribute, ChannelKind
-
-#: One look-up by the index for each channel, however many addresses are blocked.
-_SUPPRESSED_CHANNELS = """
-SELECT channel FROM unnest(%s::text[]) AS channel
-WHERE EXISTS (SELECT 1 FROM crm_plugin_suppression s WHERE s.channel = channel.channel)
-"""
+from crm_plugin.contacts import Attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +64,3 @@ class Known:
             rows = Segment.objects.filter(pk__in=missing).select_related("version")
             self._segments.update({row.pk: _known(row) for row in rows})
         return {pk: self._segments[pk] for pk in pks}
-
-    def has_suppressions(self, channel: str) -> bool:
-        """Whether any address is blocked on the channel."""
-        return channel in self._suppressed_channels
-
-    @cached_property
-    def _suppressed_channels(self) -> frozenset[str]:
-        with connection.cursor() as cursor:
-            cursor.execute(_SUPPRESSED_CHANNELS, [ChannelKind.values])
-            return frozenset(channel for (channel,) in cursor.fetchall())

@@ -326,6 +326,10 @@ REASONS: Final = MappingProxyType[str, tuple[str, str]](
         "undelivered": ("the provider could not deliver it", "발송 업체가 전달하지 못함"),
         "topic_refused": ("the person does not want advertisements about this topic", "이 주제의 광고를 거부함"),
         "night_ban": ("the law forbids advertisements at night", "야간 광고 전송 제한"),
+        "key_changed": (
+            "advertisements wait: the key by which blocked addresses are recognised was changed (crm status says more)",
+            "수신 차단 주소를 식별하는 키가 변경되어 광고 발송을 보류함(crm status 참조)",
+        ),
         "throttled": ("as many messages as may go out in that time had gone out", "발송 속도 제한"),
         "too_long": ("the text is longer than the channel takes", "채널이 허용하는 길이를 넘음"),
         "coupon_gone": (

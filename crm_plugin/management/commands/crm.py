@@ -9,8 +9,9 @@ import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections, connections
@@ -32,7 +33,10 @@ from crm_plugin import (
 )
 from crm_plugin.activity import Purpose
 from crm_plugin.audience import ImportState, ListImport
+from crm_plugin.conf import settings
 from crm_plugin.errors import CRMError
+from crm_plugin.loops import BRIEF
+from crm_plugin.management.diagnosis import findings
 from crm_plugin.management.foretelling import as_json, as_table
 
 logger = logging.getLogger(__name__)
@@ -41,10 +45,12 @@ logger = logging.getLogger(__name__)
 _WORK: dict[str, Callable[[], object]] = {
     "crm.reconcile": pipeline.reconcile,
     "crm.watch_prices": pipeline.watch_prices,
-    "crm.pump": pipeline.pump,
-    "crm.deliver": pipeline.deliver,
+    "crm.pump": partial(pipeline.pump, BRIEF),
+    "crm.deliver": partial(pipeline.deliver, BRIEF),
     "crm.housekeep": pipeline.housekeep,
 }
+#: Of that, what has left something when it did something: looked at again soon, once the others had their turn.
+_LEAVES_SOMETHING: Final = frozenset({"crm.pump", "crm.deliver"})
 #: What it does beside that, in a thread of its own: computing a large segment takes minutes, and no mail waits for it.
 _ASIDE: dict[str, Callable[[], object]] = {
     "crm.audience": pipeline.upkeep_audience,
@@ -61,23 +67,25 @@ SHOWN_ROWS = 5
 ONCE_SECONDS = 3_600.0
 
 
-def _survive(task: str, work: Callable[[], object]) -> None:
+def _survive(task: str, work: Callable[[], object]) -> object:
     """Do the work; what fails is logged and done again at its next time, over a new connection if that was lost."""
     close_old_connections()
     try:
-        work()
+        return work()
     except Exception:
         logger.exception("crm: %s failed; crm run goes on", task)
+        return None
 
 
 def _keep_doing(tasks: Mapping[str, Callable[[], object]], stop: threading.Event) -> None:
-    """Do each task as often as beat would, until told to stop."""
+    """Do each task as often as beat would, or a nudge where something was left, until told to stop."""
     due = dict.fromkeys(tasks, 0.0)
     while not stop.is_set():
         for task, work in tasks.items():
             if time.monotonic() >= due[task] and not stop.is_set():
-                _survive(task, work)
-                due[task] = time.monotonic() + beat.periods()[task]
+                is_left = bool(_survive(task, work)) and task in _LEAVES_SOMETHING
+                pause = settings().nudge_seconds if is_left else beat.periods()[task]
+                due[task] = time.monotonic() + pause
         stop.wait(max(0.0, min(due.values()) - time.monotonic()))
 
 
@@ -104,6 +112,11 @@ class Command(BaseCommand):
         erase = commands.add_parser("erase", help="forget a person")
         erase.add_argument("--customer-id", default="")
         erase.add_argument("--email", default="")
+        copy = commands.add_parser("export-person", help="everything that is kept about a person, as JSON")
+        copy.add_argument("--customer-id", default="")
+        copy.add_argument("--email", default="")
+        copy.add_argument("--output", type=Path, help="write it here; else it is printed")
+        commands.add_parser("adopt-key", help="take a changed key for the right one; older suppressions are lost")
         commands.add_parser("segments", help="every segment with its members, its state and what went wrong")
         fill = commands.add_parser("import-list", help="read a CSV file of e-mails or customer ids into a static list")
         fill.add_argument("segment", type=int, help="id of the list")
@@ -172,6 +185,27 @@ class Command(BaseCommand):
         count = persons.erase(customer_id=options["customer_id"], email=options["email"].strip().lower())
         self.stdout.write(f"crm erase: {count} contacts erased")
 
+    def _export_person(self, options: dict[str, Any]) -> None:
+        with shop.current().writable():
+            found = contacts.ids_of_identity(customer_id=options["customer_id"], email=options["email"])
+            if not found:
+                raise CommandError("Nothing is kept about such a person. Say whom: --customer-id or --email.")
+            export = audience.start_person_export(found, "command")
+            audience.claim_export(export.pk)
+            copy = persons.Copy(found)
+            if options["output"] is None:
+                self.stdout.writelines(copy)
+            else:
+                with options["output"].open("w", encoding="utf-8") as file:
+                    file.writelines(copy)
+            audience.finish_export(export.pk, copy.rows_count)
+        self.stderr.write(f"crm export-person: {copy.rows_count} rows")
+
+    def _adopt_key(self, _options: dict[str, Any]) -> None:
+        with shop.current().writable():
+            is_new = contacts.adopt_key()
+        self.stdout.write(f"crm adopt-key: {'the present key counts from now on' if is_new else 'nothing to do'}")
+
     def _segments(self, _options: dict[str, Any]) -> None:
         with shop.current().writable():
             for row in audience.segments().order_by("pk"):
@@ -232,8 +266,9 @@ class Command(BaseCommand):
         with shop.current().writable():  # reading as well: Saleor guards its writer connection against both
             state = {
                 "enabled": shop.current().operator().is_enabled,
+                "is_key_kept": contacts.is_key_kept(),
                 "activity": activity.lag(),
-                "audience": (segments := audience.lag()),
+                "audience": audience.lag(),
                 "automations": automations.lag(),
                 "coupons": coupons.lag(),
                 "messages": messaging.lag(),
@@ -242,12 +277,8 @@ class Command(BaseCommand):
                 "set_aside": activity.broken(SHOWN_ROWS),
             }
         self.stdout.write(json.dumps(state, indent=2, sort_keys=True))
-        if state["failed_hooks"] or state["set_aside"] or segments["segment_errors"]:
-            raise CommandError(
-                "Some hooks or segments failed, or facts were set aside; the log says why. Once a hook or a fact is "
-                "repaired: `crm retry`. A segment is tried again every few minutes.",
-                returncode=1,
-            )
+        if wrong := list(findings(state)):
+            raise CommandError("\n".join(wrong), returncode=1)
 
     def _retry(self, _options: dict[str, Any]) -> None:
         with shop.current().writable():

@@ -13,26 +13,25 @@ import re
 import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from email.utils import formataddr, parseaddr
-from typing import Any
 
-from django.core.mail import BadHeaderError, EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from crm_plugin.conf import settings
 from crm_plugin.messaging.channels import AdLabel, Capabilities, ChannelDown, Envelope, HandOut, Receipt
 from crm_plugin.messaging.finished import Mail
 from crm_plugin.messaging.mime import as_bytes, header_address
-from crm_plugin.messaging.providers import esp
+from crm_plugin.messaging.providers import esp, smtp
 from crm_plugin.messaging.providers.esp_batches import batch_api, send_batch
 
 #: Django waits for ever unless EMAIL_TIMEOUT is set; a worker must not.
 TIMEOUT_SECONDS = 30
 #: Of text and HTML together. Gmail shows the first 102 kB; ten times that is a mistake (a picture as a data: address).
 LARGEST_BYTES = 1_000_000
-#: RFC 3463: x.7.x is policy (relaying denied, authentication), which says nothing about the address.
-_IS_POLICY = re.compile(r"^\D*5\.7\.\d")
+#: Calls without an answer, one after the other, until the rest waits: each leaves messages of which nobody knows.
+MOST_LOST = 2
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -50,31 +49,42 @@ class EmailChannel:
 
     def __init__(self) -> None:
         self._connection: BaseEmailBackend | None = None
+        self._lost_count = 0
         api = batch_api(esp.esp_set_up())
         self.batch_size = api.batch_size if api else 1
 
     def open(self) -> None:
         """Connect, or see that the connection still answers."""
-        if self._connection is not None and _answers(self._connection):
+        self._give_up_if_lost()
+        if self._connection is not None and smtp.answers(self._connection):
             return
         self.close()
         try:
-            connection = get_connection(settings().email_backend)
-            if getattr(connection, "timeout", TIMEOUT_SECONDS) is None:
-                vars(connection)["timeout"] = TIMEOUT_SECONDS
-            connection.open()
+            self._connection = get_connection(settings().email_backend)
+            if getattr(self._connection, "timeout", TIMEOUT_SECONDS) is None:
+                vars(self._connection)["timeout"] = TIMEOUT_SECONDS
+            self._connection.open()
         except Exception as error:
-            # Whatever a backend raises here, no message has been handed out.
+            # Whatever a backend raises here, no message has been handed out. It may be half open: hang up.
+            self.close()
             raise ChannelDown(repr(error)) from error
-        self._connection = connection
 
     def hand_out(self, envelopes: Sequence[Envelope]) -> Sequence[Receipt]:
         """Send the messages, in one call or one by one, and read the answers."""
+        self._give_up_if_lost()
         if self._connection is None:
             self.open()
         if batch_api(esp.esp_of(self._connection)) is not None:
-            return self._hand_out_batch(envelopes)
-        return [self._hand_out(envelope) for envelope in envelopes]
+            receipts = self._hand_out_batch(envelopes)
+        else:
+            receipts = [self._hand_out(envelope) for envelope in envelopes]
+        is_lost = {receipt.result for receipt in receipts} == {HandOut.LOST}
+        self._lost_count = self._lost_count + 1 if is_lost else 0
+        return receipts
+
+    def _give_up_if_lost(self) -> None:
+        if self._lost_count >= MOST_LOST:
+            raise ChannelDown(f"No answer to {MOST_LOST} mails one after the other; the others wait.")
 
     def _hand_out_batch(self, envelopes: Sequence[Envelope]) -> list[Receipt]:
         refused: dict[int, Receipt] = {}
@@ -103,37 +113,36 @@ class EmailChannel:
         message = _built(envelope, self._connection)
         if isinstance(message, Receipt):
             return message
+        line = smtp.line_of(self._connection)
+        return self._send(message) if line is None else self._send_over(line, message, envelope)
+
+    def _send_over(self, line: smtplib.SMTP, message: EmailMultiAlternatives, envelope: Envelope) -> Receipt:
+        """Send over the line of Django's own SMTP backend."""
         try:
-            content = self._written(message)
+            content = as_bytes(message)
+            sender, recipient = parseaddr(header_address(message.from_email))[1], header_address(envelope.recipient)
         except Exception as error:  # noqa: BLE001 - an address or a name that no mail can carry; nothing has left yet
             return Receipt(HandOut.REJECTED, repr(error)[:500])
+        receipt = smtp.send(line, sender=sender, recipient=recipient, content=content)
+        if line.sock is None:
+            self.close()
+        return replace(receipt, provider_id=str(message.extra_headers["Message-ID"]))
+
+    def _send(self, message: EmailMultiAlternatives) -> Receipt:
+        """Let the backend send in its own way."""
+        is_esp = bool(esp.esp_of(self._connection))
         try:
-            count = self._send(message, content, envelope)
+            count = message.send()
         except Exception as error:  # noqa: BLE001 - a backend raises what its transport raises; all of it is an answer
-            receipt = (esp.read_error(error) if esp.esp_of(self._connection) else None) or read_error(error)
-            if receipt.result == HandOut.LOST or _has_hung_up(error):
+            receipt = (esp.read_error(error) if is_esp else None) or smtp.read_error(error)
+            if receipt.result == HandOut.LOST or smtp.has_hung_up(error):
                 self.close()
             return receipt
         if not count:
             return Receipt(HandOut.REJECTED, "The e-mail backend sent nothing.")
-        if esp.esp_of(self._connection):
+        if is_esp:
             return esp.read_taken(message)
         return Receipt(HandOut.SENT, provider_id=str(message.extra_headers["Message-ID"]))
-
-    def _written(self, message: EmailMultiAlternatives) -> bytes | None:
-        """Return the mail as Django's own SMTP connection gets it; None for a backend that writes it itself."""
-        line = getattr(self._connection, "connection", None)
-        return None if type(self._connection) is not SmtpBackend or line is None else as_bytes(message)
-
-    def _send(self, message: EmailMultiAlternatives, content: bytes | None, envelope: Envelope) -> int:
-        """Send over Django's connection; return how many mails were taken."""
-        if content is None:
-            return message.send()
-        line: Any = getattr(self._connection, "connection", None)
-        is_wide = not content.isascii() and line.has_extn("8bitmime")
-        sender, recipient = parseaddr(header_address(message.from_email))[1], header_address(envelope.recipient)
-        line.sendmail(sender, [recipient], content, mail_options=["BODY=8BITMIME"] if is_wide else [])
-        return 1
 
     def close(self) -> None:
         """Hang up."""
@@ -172,53 +181,6 @@ def build(envelope: Envelope, *, connection: BaseEmailBackend | None = None) -> 
     return message
 
 
-def read_error(error: Exception) -> Receipt:
-    """Return what an exception of a backend says about the message."""
-    detail = str(error)[:500]
-    match error:
-        case smtplib.SMTPRecipientsRefused(recipients=refused) if refused:
-            code, reply = next(iter(refused.values()))
-            return _read_code(code, _text(reply), is_about_address=True)
-        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=reply):
-            return _read_code(code, _text(reply), is_about_address=False)
-        case smtplib.SMTPNotSupportedError() | BadHeaderError():
-            # Raised before anything is transmitted.
-            return Receipt(HandOut.REJECTED, detail)
-        case _ if isinstance(status := getattr(error, "status_code", None), int):
-            return esp.read_status(status, detail)
-        case _:
-            return Receipt(HandOut.LOST, detail or repr(error))
-
-
-def _read_code(code: int, reply: str, *, is_about_address: bool) -> Receipt:
-    detail = f"{code} {reply}"
-    if 400 <= code < 500:
-        return Receipt(HandOut.RETRY, detail)
-    if not 500 <= code < 600:
-        return Receipt(HandOut.LOST, detail)
-    if is_about_address and not _IS_POLICY.match(reply):
-        return Receipt(HandOut.ADDRESS_REFUSED, detail)
-    return Receipt(HandOut.REJECTED, detail)
-
-
-def _answers(connection: BaseEmailBackend) -> bool:
-    """Ask a mail server that may have hung up meanwhile; other backends have nothing to ask."""
-    line = getattr(connection, "connection", None)
-    if not isinstance(line, smtplib.SMTP):
-        return True
-    try:
-        return bool(line.noop()[0] == 250)
-    except (smtplib.SMTPException, OSError):
-        return False
-
-
-def _has_hung_up(error: Exception) -> bool:
-    """Whether the server said 421: smtplib hangs up then."""
-    codes = [getattr(error, "smtp_code", 0)]
-    codes += [code for code, _ in getattr(error, "recipients", {}).values()]
-    return 421 in codes
-
-
 def _built(envelope: Envelope, connection: BaseEmailBackend | None) -> EmailMultiAlternatives | Receipt:
     """Return the mail, or the refusal of one that no mail can be or should be; nothing has left yet."""
     try:
@@ -248,10 +210,6 @@ def _problem(envelope: Envelope) -> str:
 def _ascii_domain(address: str) -> str:
     mailbox, at, domain = address.rpartition("@")
     return address if domain.isascii() else f"{mailbox}{at}{domain.encode('idna').decode()}"
-
-
-def _text(reply: bytes | str) -> str:
-    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
 
 
 def _one_line(text: str) -> str:

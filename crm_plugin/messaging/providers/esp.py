@@ -12,7 +12,7 @@ import requests
 from django.conf import settings as django_settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
-from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from crm_plugin import clock
 from crm_plugin.conf import settings
@@ -89,7 +89,7 @@ def _never_connected(error: requests.RequestException) -> bool:
         return "CERTIFICATE_VERIFY_FAILED" in repr(error)  # other trouble with TLS may come after the message
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return isinstance(reason, (NewConnectionError, NameResolutionError))
+    return isinstance(reason, NewConnectionError)
 
 
 def read_error(error: Exception) -> Receipt | None:

@@ -111,6 +111,10 @@ class OscarShop:
         """Return the vouchers."""
         return vouchers.vouchers(voucher_refs, among=among)
 
+    def promoted(self, promotion_refs: Collection[str]) -> Collection[str]:
+        """Return none: Oscar's offers are for baskets, not prices of the catalogue."""
+        return ()
+
     def check_coupon_terms(self, terms: CouponTerms) -> None:
         """Refuse terms that Oscar cannot offer."""
         coupon_series.check_terms(terms)

@@ -41,6 +41,7 @@ from crm_plugin.shops.saleor import (
     offers,
     orders,
     people,
+    promotions,
     schema,
     shopfront,
     streams,
@@ -140,6 +141,11 @@ class SaleorShop:
     def vouchers(self, voucher_refs: Collection[str], *, among: Collection[str]) -> Mapping[str, Voucher]:
         """Return the vouchers."""
         return vouchers.vouchers(voucher_refs, among=among)
+
+    @on_writer
+    def promoted(self, promotion_refs: Collection[str]) -> Collection[str]:
+        """Return the products of the promotions' rules."""
+        return promotions.promoted(promotion_refs)
 
     # Coupons and gift cards
 

@@ -22,11 +22,9 @@ from saleor.product.models import Product
 from crm_plugin import clock
 from crm_plugin.errors import InvalidInput
 from crm_plugin.shop import CouponKind, CouponTerms, GroupKind
-from crm_plugin.shops.saleor import groups
+from crm_plugin.shops.saleor import groups, marks, nowhere
 from crm_plugin.shops.saleor.people import as_pks
 
-#: In a voucher's private metadata: that it is a series of the CRM's, and when that ends. No other is ever deleted.
-MARK: Final = "crm_plugin.coupons"
 #: Saleor keeps so many places of a percentage.
 _PLACES: Final = Decimal("0.001")
 
@@ -67,7 +65,7 @@ def make_voucher(terms: CouponTerms, *, name: str, ends_at: datetime | None) -> 
         end_date=ends_at,
         single_use=True,
         apply_once_per_order=is_fixed and has_goods,
-        private_metadata={MARK: _kept_end(ends_at)},
+        private_metadata={marks.SERIES: _kept_end(ends_at)},
     )
     VoucherChannelListing.objects.bulk_create(
         VoucherChannelListing(
@@ -83,12 +81,13 @@ def make_voucher(terms: CouponTerms, *, name: str, ends_at: datetime | None) -> 
         voucher.products.add(*as_pks(terms.product_ids))
         voucher.categories.add(*groups.with_those_below(terms.group_keys))
         voucher.collections.add(*groups.pks_of(terms.group_keys, GroupKind.COLLECTION))
+        nowhere.name_it_too(voucher)
     return voucher
 
 
 def has_another_end(voucher: Voucher) -> bool:
     """Whether a series does not end when it was to end."""
-    return voucher.private_metadata.get(MARK) != _kept_end(voucher.end_date)
+    return voucher.private_metadata.get(marks.SERIES) != _kept_end(voucher.end_date)
 
 
 def _kept_end(ends_at: datetime | None) -> str:

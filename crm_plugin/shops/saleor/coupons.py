@@ -9,7 +9,6 @@ Saleor's apps hear of what is made and deleted here as if staff had done it, aft
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import reduce
@@ -28,18 +27,16 @@ from crm_plugin import clock
 from crm_plugin.errors import NotFound
 from crm_plugin.guard import guarded
 from crm_plugin.shop import CouponTerms, ShopCoupon
-from crm_plugin.shops.saleor import coupon_terms
+from crm_plugin.shops.saleor import coupon_terms, marks, nowhere
 from crm_plugin.shops.saleor.access import writer
 from crm_plugin.shops.saleor.carts import as_uuids
 from crm_plugin.shops.saleor.people import as_id, as_pks
-
-logger = logging.getLogger(__name__)
 
 check_coupon_terms = coupon_terms.check
 
 #: An order in one of these states uses no code.
 _CAME_TO_NOTHING: Final = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
-_GOODS: Final = (Voucher.products, Voucher.variants, Voucher.categories, Voucher.collections)
+_GOODS: Final = (Voucher.products, Voucher.variants, Voucher.categories)
 
 #: Whoever deletes the voucher waits until the codes that are being added are committed, and others may add meanwhile.
 _HOLD = "SELECT id FROM discount_voucher WHERE id = %s FOR KEY SHARE"
@@ -122,7 +119,7 @@ def release_coupons(codes: Collection[str], *, order_ref: str) -> None:
 
 def drop_coupons(codes: Collection[str]) -> None:
     """Delete what the CRM made, in a fixed number of statements; neither codes of staff nor used ones."""
-    marked = Q(voucher__private_metadata__has_key=coupon_terms.MARK)
+    marked = Q(voucher__private_metadata__has_key=marks.SERIES)
     with transaction.atomic(), connection.cursor() as cursor:
         unused = set(codes) - _in_use(codes)
         doomed = list(VoucherCode.objects.filter(marked, code__in=unused).select_related("voucher").order_by())
@@ -135,28 +132,9 @@ def drop_coupons(codes: Collection[str]) -> None:
             _drop_series({row.voucher_id for row in dropped})
 
 
-def order_expired(order: Any) -> None:
-    """An order that nobody paid came to nothing: Saleor keeps the code that it held inactive."""
-    marked = VoucherCode.objects.filter(voucher__private_metadata__has_key=coupon_terms.MARK)
-    if order.voucher_code and marked.filter(code=order.voucher_code).exists():
-        release_coupons([order.voucher_code], order_ref=str(order.pk))
-
-
-def end_what_is_for_nothing(deleted: Any) -> None:
-    """Goods or a group of goods were deleted: a voucher of ours that was for nothing else ends now.
-
-    Saleor takes one for specific products that names none for one for everything.
-    """
-    what, now = f"{type(deleted).__name__} {deleted.pk}", clock.now()
-    running = Voucher.objects.filter(Q(end_date__isnull=True) | Q(end_date__gt=now), type=VoucherType.SPECIFIC_PRODUCT)
-    ended = running.filter(~_has_goods(), private_metadata__has_key=coupon_terms.MARK).update(end_date=now)
-    if ended:
-        logger.warning("crm: %s is gone; it was all that the coupons of %s series were good for", what, ended)
-
-
 def _has_goods() -> Q:
     links = (Exists(link.through.objects.filter(voucher_id=OuterRef("pk"))) for link in _GOODS)
-    return reduce(or_, map(Q, links))
+    return reduce(or_, map(Q, (*links, Exists(nowhere.other_collections(OuterRef("pk"))))))
 
 
 def _drop_series(pks: Collection[int]) -> None:

@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from saleor.discount.models import PromotionRule
 from saleor.order import FulfillmentStatus
-from saleor.product.models import ProductVariant
 
 from crm_plugin import activity
 from crm_plugin.shop import Fact, FactKind
-from crm_plugin.shops.saleor import coupons, deliveries, keys, orders, visitors
+from crm_plugin.shops.saleor import deliveries, keys, orders, visitors
 from crm_plugin.shops.saleor.people import as_id
-
-#: A promotion may cover the whole catalogue; the watch comes to the rest of it on schedule.
-PROMOTED_AT_ONCE: Final = 500
 
 
 def customer_created(user: Any) -> None:
@@ -86,6 +81,11 @@ def order_cancelled(order: Any) -> None:
     activity.record(of_order(order, FactKind.CANCELLED))
 
 
+def order_expired(order: Any) -> None:
+    """An order that nobody paid came to nothing. It never counted, and Saleor keeps the code that it held inactive."""
+    activity.record_many(of_expiry(order))
+
+
 def order_refunded(order: Any) -> None:
     """All that was paid for an order was paid back."""
     activity.record(of_order(order, FactKind.REFUNDED))
@@ -109,14 +109,8 @@ def fulfillment_metadata_changed(fulfillment: Any) -> None:
 
 
 def product_changed(product: Any) -> None:
-    """Something about a product changed, its price or its place in a channel among other things."""
+    """Something about a product changed, its price or its place in a channel among other things; or it is gone."""
     activity.look_again([as_id(product.pk)])
-
-
-def product_deleted(product: Any) -> None:
-    """A product is gone, and with it perhaps all that a coupon was good for."""
-    product_changed(product)
-    coupons.end_what_is_for_nothing(product)
 
 
 def variant_changed(variant: Any) -> None:
@@ -126,20 +120,17 @@ def variant_changed(variant: Any) -> None:
 
 def stock_changed(stock: Any) -> None:
     """A variant went out of stock or came back (Saleor up to 3.22)."""
-    activity.look_again([as_id(stock.product_variant.product_id)])
+    activity.look_again(variant_ids=[as_id(stock.product_variant_id)])
 
 
 def price_changed(change: Any) -> None:
     """Saleor computed another price. It does not tell every change and errs in some, so: look."""
-    products = ProductVariant.objects.filter(pk=change.variant_id).values_list("product_id", flat=True)
-    activity.look_again([as_id(pk) for pk in products], shop_channel=change.channel_slug)
+    activity.look_again(variant_ids=[as_id(change.variant_id)], shop_channel=change.channel_slug)
 
 
 def promotion_changed(promotion: Any) -> None:
     """A promotion was made, changed, began or ended."""
-    variants = PromotionRule.variants.through.objects.filter(promotionrule__promotion_id=promotion.pk)
-    products = variants.values_list("productvariant__product_id", flat=True).order_by().distinct()
-    activity.look_again([as_id(pk) for pk in products[:PROMOTED_AT_ONCE]])
+    activity.look_again(promotion_refs=[as_id(promotion.pk)])
 
 
 # Facts that hooks and streams have in common
@@ -197,6 +188,20 @@ def of_order(order: Any, kind: FactKind) -> Fact:
         cart_ref=order.checkout_token,
         data={"coupon": order.voucher_code} if order.voucher_code else {},
     )
+
+
+def of_expiry(order: Any) -> list[Fact]:
+    """Return the fact that an order that expired let go of its code, if it held one."""
+    if not order.voucher_code:
+        return []
+    return [
+        Fact(
+            kind=FactKind.COUPON_LET_GO,
+            source_key=keys.coupon_let_go(order.pk),
+            order_ref=str(order.pk),
+            subject=order.voucher_code,
+        )
+    ]
 
 
 def of_fulfillment(fulfillment: Any) -> Fact:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from saleor.product import models as product
 from saleor.product.models import Category, CategoryTranslation, CollectionProduct, CollectionTranslation, Product
 
 from crm_plugin.shop import Group, GroupKind
+from crm_plugin.shops.saleor import marks
 from crm_plugin.shops.saleor.cards import translated
 from crm_plugin.shops.saleor.people import as_pks
 
@@ -40,8 +41,8 @@ def groups(keys: Collection[str], *, language: str) -> dict[str, Group]:
 def search_groups(text: str, *, language: str, limit: int) -> list[Group]:
     """Return the groups whose name, in any language, contains ``text``, by name."""
     found = [
-        *_categories(_matching(Category, text, limit), language=language),
-        *_collections(_matching(product.Collection, text, limit), language=language),
+        *_categories(_matching(Category.objects.all(), text, limit), language=language),
+        *_collections(_matching(_of_goods(), text, limit), language=language),
     ]
     return sorted(found, key=lambda group: (group.name.lower(), group.key))[:limit]
 
@@ -53,9 +54,13 @@ def with_those_below(keys: Collection[str]) -> set[int]:
     return {pk for pk in tree if not wanted.isdisjoint(_line(pk, tree))}
 
 
-def _matching(model: Any, text: str, limit: int) -> list[int]:
+def _of_goods() -> QuerySet[Any]:
+    return product.Collection.objects.exclude(private_metadata__has_key=marks.NOWHERE)
+
+
+def _matching(among: QuerySet[Any], text: str, limit: int) -> list[int]:
     by_name = Q(name__icontains=text) | Q(translations__name__icontains=text)
-    rows = model.objects.filter(by_name).order_by("name", "pk").values_list("pk", "name").distinct()
+    rows = among.filter(by_name).order_by("name", "pk").values_list("pk", "name").distinct()
     return [pk for pk, _name in rows[:limit]]
 
 

@@ -41,6 +41,11 @@ def order(order_ref: Any, what: str) -> str:
     return f"order:{order_ref}:{what}"
 
 
+def coupon_let_go(order_ref: Any) -> str:
+    """Return the key of an order's code that it holds no longer."""
+    return f"order:{order_ref}:coupon_let_go"
+
+
 def fulfilled(fulfillment_id: Any) -> str:
     """Return the key of one fulfilment of an order."""
     return f"fulfillment:{fulfillment_id}:fulfilled"

@@ -99,14 +99,21 @@ def _orders(position: Position, limit: int) -> Page:
 
 
 def _fulfilments(position: Position, limit: int) -> Page:
-    """Read fulfilments by their events.
+    """Read fulfilments, and the orders that expired, by their events.
 
-    The table has no indexed time, and a further part of an order leaves the order unchanged.
+    The table has no indexed time, and a further part of an order leaves the order unchanged, as its expiry does.
     """
-    kind = OrderEvents.FULFILLMENT_FULFILLED_ITEMS
-    rows = _after(OrderEvent.objects.filter(type=kind).only("order_id", "date"), "date", position, limit)
-    sent = _sent(row.order_id for row in rows)
-    return _page(rows, "date", position, limit, lambda row: sent.pop(row.order_id, ()))
+    events = OrderEvent.objects.filter(type__in=(OrderEvents.FULFILLMENT_FULFILLED_ITEMS, OrderEvents.EXPIRED))
+    rows = _after(events.only("order_id", "date", "type"), "date", position, limit)
+    sent = _sent(row.order_id for row in rows if row.type != OrderEvents.EXPIRED)
+    expired = Order.objects.in_bulk([row.order_id for row in rows if row.type == OrderEvents.EXPIRED])
+
+    def tell(row: Any) -> Iterable[Fact]:
+        if row.type == OrderEvents.EXPIRED:
+            return facts.of_expiry(expired[row.order_id])
+        return sent.pop(row.order_id, ())
+
+    return _page(rows, "date", position, limit, tell)
 
 
 def _likes(position: Position, limit: int) -> Page:
