@@ -68,6 +68,11 @@ def at_least_one(done: int | None) -> int:
     return 0 if done is None else max(done, 1)
 
 
+def chunk(done: int | None) -> int:
+    """Count a chunk of something that waits in a line, however few it was about: a brief turn goes on with the next."""
+    return 0 if done is None else max(done, BRIEF.least)
+
+
 def repeat(work: Callable[[], int]) -> int:
     """Do ``work`` until it finds nothing, the loop's time is over, or the operator switches the CRM off."""
     return in_turn(work)

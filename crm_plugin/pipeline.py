@@ -34,7 +34,7 @@ from crm_plugin import (
 from crm_plugin.activity import Batch, Purpose, Step
 from crm_plugin.conf import settings
 from crm_plugin.contacts import Person
-from crm_plugin.loops import WHOLE, Portion, Turn, at_least_one, in_turn, is_on, repeat
+from crm_plugin.loops import WHOLE, Portion, Turn, at_least_one, chunk, in_turn, is_on, repeat
 from crm_plugin.messaging import Delivered, MessageState, Tracked
 from crm_plugin.shop import FactKind
 
@@ -289,7 +289,7 @@ def _rescore_once() -> int:
 
 def _fan_out_once() -> int:
     with shop.current().writable(), transaction.atomic():
-        return at_least_one(automations.fan_out())
+        return chunk(automations.fan_out())
 
 
 def _schedule_once() -> int:
@@ -297,7 +297,7 @@ def _schedule_once() -> int:
         with transaction.atomic():  # of its own: who plans the same moment does not wait for another's whole chunk
             automations.plan_slots()
         with transaction.atomic():
-            return at_least_one(automations.run_slot())
+            return chunk(automations.run_slot())
 
 
 def _fire_once() -> int:

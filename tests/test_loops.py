@@ -51,6 +51,14 @@ def test_a_backlog_is_worked_off_until_the_turn_is_over(fake_shop: FakeShop):
     assert time.monotonic() - began >= 0.2
 
 
+def test_a_line_of_small_chunks_is_worked_off_in_one_turn(fake_shop: FakeShop):
+    line: list[int | None] = [1, 0, 3]
+
+    in_turn(lambda: loops.chunk(line.pop(0) if line else None), turn=BRIEF)
+
+    assert line == []
+
+
 def test_a_loop_that_is_switched_off_ends_before_the_next_batch(fake_shop: FakeShop):
     behind = Work(then=1)
 
