@@ -12,7 +12,7 @@ from django.db import connection
 from crm_plugin import shop
 from crm_plugin.activity.models import Inbox
 from crm_plugin.activity.recording import insert_rows, row_of
-from crm_plugin.contacts import Handover, Person
+from crm_plugin.contacts import Handover, Person, normalize_email
 from crm_plugin.ids import array
 from crm_plugin.shop import Cart, Fact, FactKind, Line, Order
 
@@ -282,7 +282,7 @@ def _order_columns(orders: Sequence[Order]) -> list[list[object]]:
     return [
         [order.order_ref for order in orders],
         [order.customer_id for order in orders],
-        [order.email.strip().lower() for order in orders],
+        [normalize_email(order.email) for order in orders],
         [order.shop_channel for order in orders],
         [order.total.amount for order in orders],
         [order.total.currency for order in orders],
