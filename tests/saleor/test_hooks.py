@@ -23,7 +23,12 @@ from tests.saleor.world import SaleorWorld
 pytestmark = [pytest.mark.saleor, pytest.mark.django_db]
 
 #: Hooks that some releases have and others do not.
-COME_AND_GO = {"account_email_changed", "product_variant_back_in_stock", "product_variant_out_of_stock"}
+COME_AND_GO = {
+    "account_email_changed",
+    "product_variant_back_in_stock",
+    "product_variant_discounted_price_updated",
+    "product_variant_out_of_stock",
+}
 OWN = {"webhook", "validate_plugin_configuration", "save_plugin_configuration"}
 
 
